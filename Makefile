@@ -1,0 +1,44 @@
+# driftscan: `make audit` audits this machine, `make test` runs every test; both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: audit test check lint lab bench clean
+
+# The main job, on this very machine. Exit code 3 (something could not be seen) is an answer, not a failure.
+audit: $(VENV)/.installed
+	@$(BIN)/driftscan audit localhost || [ $$? -eq 3 ]
+
+test: $(VENV)/.dev lint lab
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+# What a change must pass before the long tests.
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# Packages of this machine that the lab's hosts need; elsewhere than on Debian as root the lab's tests skip loudly.
+lab:
+	@sh tests/lab/deps.sh
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/audit.py
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit("driftscan needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv $(VENV) || { echo "venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.venv pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,postgresql]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m driftscan` is the command `driftscan`."""
+
+from driftscan.cli import main
+
+main()

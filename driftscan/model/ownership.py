@@ -1,0 +1,74 @@
+"""Ownership: which package a path on the disk belongs to, with the spelling of the package database resolved."""
+
+from collections.abc import Iterable, Mapping
+
+from driftscan.model.manifest import Manifest
+
+_CHAIN = 40  # links that one path may lead through, as in the kernel
+
+
+def resolve(path: bytes, links: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the absolute `path` with every link on its way followed, the last one too; None where they loop."""
+    followed = 0
+    done, rest = b"", path
+    while rest:
+        name, _, rest = rest.partition(b"/")
+        if name in {b"", b"."}:
+            continue
+        if name == b"..":
+            done = done.rpartition(b"/")[0]
+            continue
+        step = b"%s/%s" % (done, name)
+        target = links.get(step)
+        if target is None:
+            done = step
+            continue
+        followed += 1
+        if followed > _CHAIN:
+            return None
+        if target.startswith(b"/"):
+            done = b""
+        rest = b"%s/%s" % (target, rest)
+    return done or b"/"
+
+
+class Ownership:
+    """Paths of packages as the disk spells them: dpkg lists `/lib/x` where a merged-/usr disk has `/usr/lib/x`.
+
+    `links` are the disk's symbolic links, absolute path to target. `manifests` are kept by package name.
+    """
+
+    def __init__(self, manifests: Iterable[Manifest], links: Mapping[bytes, bytes]) -> None:
+        self.manifests = list(manifests)
+        self._links = links
+        self._directories: dict[bytes, bytes] = {}
+        self._owners: dict[bytes, tuple[Manifest, bytes]] = {}
+        for manifest in self.manifests:
+            for path in manifest.files:
+                self._owners[self.canonical(path)] = manifest, path
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __contains__(self, path: bytes) -> bool:
+        return path in self._owners
+
+    def canonical(self, path: bytes) -> bytes:
+        """Return `path` with the links among its directories followed, but not itself if it is one."""
+        directory, _, name = path.rpartition(b"/")
+        known = self._directories.get(directory)
+        if known is None:
+            found = resolve(directory, self._links)
+            known = directory if found is None else found.rstrip(b"/")
+            self._directories[directory] = known
+        return b"%s/%s" % (known, name)
+
+    def owner(self, path: bytes) -> str:
+        """Return the name of the package that `path` belongs to, "" if none."""
+        found = self._owners.get(self.canonical(path))
+        return found[0].name if found else ""
+
+    def get(self, path: bytes) -> tuple[Manifest, bytes] | None:
+        """Return the manifest that holds the disk's `path`, and what it holds of it (`PackagedFile.encode`)."""
+        found = self._owners.get(path)
+        return (found[0], found[0].files[found[1]]) if found else None

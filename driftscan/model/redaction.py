@@ -1,0 +1,134 @@
+"""Redaction by value: a line of a host stays, each secret in it becomes a named placeholder such as `<secret:TOKEN>`.
+
+Whatever is kept passes through here: command lines, environment assignments, cron lines, configuration. A secret is
+known by its name (`PGPASSWORD=…`, `--token …`, `requirepass …`), by its place (`scheme://user:…@host`) or by its
+shape (JSON web token, crypt hash, private key). In doubt a value is taken for a secret, unless it cannot be one: a
+path, a variable, a truth value. All repetitions are bounded or anchored, so that hostile text costs linear time.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from driftscan.model._secret_commands import redact_line, redact_words
+from driftscan.model._secret_patterns import BLOCKS, PLACES, SHAPES, Rule
+from driftscan.model._secret_words import (
+    MAY_NAME_SECRET,
+    PLACEHOLDER,
+    is_name_service,
+    is_secret_name,
+    is_secret_value,
+    placeholder,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """Text without its secrets; `names` are those of the placeholders that were put in now, sorted, each once."""
+
+    text: str
+    names: tuple[str, ...] = ()
+
+
+def redact(text: str) -> Redacted:
+    """Return `text`, one line or many, with every secret in it replaced; redacting twice is redacting once."""
+    names: set[str] = set()
+    for pattern in BLOCKS:
+        text = pattern.sub(lambda _: placeholder("private_key", names), text)
+    lines = text.split("\n")
+    return Redacted("\n".join(_line(line, names) for line in lines), tuple(sorted(names)))
+
+
+def redact_argv(argv: Iterable[str]) -> list[str]:
+    """Return the words of a command line with every secret in them replaced; there are as many as before."""
+    return [redact(word).text for word in redact_words(list(argv), set())]
+
+
+_NAME = re.compile(
+    r"""(?<![\w.<-])(?P<name>[A-Za-z_-][\w.-]{1,80})\\?["']?\]?[ \t]{0,16}"""
+    r"(?P<sep>=>|:=|=(?![=~])|:(?![:/]))(?P<gap>[ \t]{0,64})"
+)
+_QUOTED = re.compile(r"""(?P<quote>\\?["'])(?P<value>(?:(?!(?P=quote))[^\\]|\\.)*?)(?P=quote)""")
+_BARE = re.compile(r"""\S+?(?=[\\"');,}\]]*(?:\s|$))""")
+_XML = re.compile(r"""<(?P<name>[A-Za-z_][\w.:-]{1,64})(?:\s[^<>]{0,256})?>(?P<value>[^<>]{1,1024})</""")
+_XML_PAIR = re.compile(
+    r"""\b(?:key|name)=["'](?P<name>[\w.-]{1,80})["']\s{1,8}value=["'](?P<value>[^"']{1,1024})["']""", re.IGNORECASE
+)
+_LAST_WORDS = re.compile(
+    r"""(?:^|\s)(?P<name>[A-Za-z_][\w.-]{1,80})[ \t]{1,64}(?P<value>"[^"]*"|'[^']*'|[^\s"';]+)[ \t]{0,64}(?:;|\s*$)"""
+)
+_LEAD = re.compile(r"\s*(?:export\s+|set\s+|-\s+)?[\"']?")
+# What may follow `NAME=value` in a shell line without being the rest of the value.
+_NO_REST = re.compile(r"""\s+(?:[#;&|<>\\/(]|\./|-|[A-Za-z_]\w*=|["']|$)""")
+_COMMENT = re.compile(r"\s*(?:[#;!]|//|--\s|\*)")
+
+
+def _line(line: str, names: set[str]) -> str:
+    if len(line) < 4:
+        return line
+    lower = line.lower()
+    if MAY_NAME_SECRET.search(lower):
+        line = _assignments(line, names)
+        for pattern in (_XML, _XML_PAIR):
+            line = pattern.sub(lambda match: _named(match, names), line)
+        if not _COMMENT.match(line):
+            line = _LAST_WORDS.sub(lambda match: _directive(match, names), line)
+    line = redact_line(line, names)
+    for rule in (*PLACES, *SHAPES):
+        if any(need in lower for need in rule.needs):
+            line = rule.pattern.sub(lambda match, rule=rule: _place(match, rule, names), line)  # type: ignore[misc]
+    return line
+
+
+def _assignments(line: str, names: set[str]) -> str:
+    """Replace the value of every `name=value`, `name: value`, `"name": "value"` whose name is that of a secret."""
+    out, at = [], 0
+    for match in _NAME.finditer(line):
+        if match.start() < at or not is_secret_name(match["name"]):
+            continue
+        value = _QUOTED.match(line, match.end()) or _BARE.match(line, match.end())
+        if value is None or (match["name"] == "passwd" and is_name_service(line[match.end() :])):
+            continue
+        start, end = value.span("value") if "value" in value.groupdict() else value.span()
+        if "value" not in value.groupdict():
+            end = _rest(line, match, end)
+        if is_secret_value(line[start:end]) and not (match["gap"] and line[start] == "#"):
+            out += [line[at:start], placeholder(match["name"], names)]
+            at = end
+    return "".join(out) + line[at:]
+
+
+def _rest(line: str, match: re.Match[str], end: int) -> int:
+    """Return where an unquoted value ends: in a configuration line it may hold blanks, in a shell line it does not."""
+    lead = _LEAD.match(line)
+    if lead is None or lead.end() != match.start() or _NO_REST.match(line, end):
+        return end
+    if PLACEHOLDER.match(line, match.end()) or not is_secret_value(line[match.end() : end]):
+        return end
+    comment = re.compile(r"\s+[#;]").search(line, end)
+    return comment.start() if comment else len(line.rstrip())
+
+
+def _place(match: re.Match[str], rule: Rule, names: set[str]) -> str:
+    if not rule.certain and (not is_secret_value(match["value"]) or PLACEHOLDER.match(match["value"])):
+        return match[0]
+    return _replaced(match, placeholder(rule.name or f"{match['name'].strip('*')}_password", names))
+
+
+def _named(match: re.Match[str], names: set[str]) -> str:
+    if not is_secret_name(match["name"]) or not is_secret_value(match["value"]):
+        return match[0]
+    return _replaced(match, placeholder(match["name"], names))
+
+
+def _directive(match: re.Match[str], names: set[str]) -> str:
+    value = match["value"].strip("\"'")
+    if match["name"].endswith(("_pass", "passwd")) or not is_secret_name(match["name"]) or not is_secret_value(value):
+        return match[0]
+    quote = match["value"][0] if match["value"][0] in "\"'" else ""
+    return _replaced(match, f"{quote}{placeholder(match['name'], names)}{quote}")
+
+
+def _replaced(match: re.Match[str], new: str) -> str:
+    start, end = match.span("value")
+    return match[0][: start - match.start()] + new + match[0][end - match.start() :]

@@ -1,0 +1,46 @@
+"""A snapshot: all that one scan of one host saw, at one time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from driftscan.model.item import Item
+from driftscan.model.manifest import Manifest
+from driftscan.model.outcome import Coverage, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one scan saw.
+
+    `tree` and `stats` are the digests of the root objects of the file tree (see `model.tree`), b"" when the files were
+    not seen; `objects` holds those objects and all below them by digest. `coverage` has one entry per scope that was
+    asked for: a scope without one was not looked at. `taken` is the auditor's time at the start, in UTC; `seconds` how
+    long it took.
+    """
+
+    host: str
+    taken: datetime
+    seconds: float
+    transport: str
+    items: Sequence[Item]
+    coverage: Mapping[str, Coverage]
+    tree: bytes = b""
+    stats: bytes = b""
+    objects: Mapping[bytes, bytes] = field(default_factory=dict)
+    manifests: Sequence[Manifest] = ()
+    files: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every scope that was asked for was seen whole."""
+        return all(coverage.outcome.seen for coverage in self.coverage.values())
+
+    def of(self, scope: str) -> list[Item]:
+        """Return the items of one scope in the order of their keys."""
+        return sorted((item for item in self.items if item.scope == scope), key=lambda item: item.key)
+
+    def outcome(self, scope: str) -> Outcome | None:
+        """Return how the look at `scope` ended; None when it was not asked for."""
+        coverage = self.coverage.get(scope)
+        return coverage.outcome if coverage else None

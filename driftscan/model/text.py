@@ -1,0 +1,55 @@
+"""Bytes of a host as text: reversible for the store, escaped for a person."""
+
+import re
+import unicodedata
+from codecs import register_error
+
+# A byte that is not UTF-8, and NUL, become one private character each (plane 16): such text is valid in SQLite,
+# PostgreSQL and JSON, where the lone surrogates of "surrogateescape" are refused.
+_PRIVATE = 0x10FF00
+
+
+def _keep(error: UnicodeError) -> tuple[str, int]:
+    if isinstance(error, UnicodeDecodeError):
+        bad = error.object[error.start : error.end]
+        return "".join(chr(_PRIVATE + byte) for byte in bad), error.end
+    raise error
+
+
+register_error("driftscan.keep", _keep)
+_PRIVATE_CHARS = re.compile(f"[{chr(_PRIVATE)}-{chr(_PRIVATE + 0xFF)}]")
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def text(data: bytes) -> str:
+    """Return `data` as text; undecodable bytes and NUL are kept and come back from `raw`."""
+    return data.decode("utf-8", "driftscan.keep").replace("\0", chr(_PRIVATE))
+
+
+def raw(value: str) -> bytes:
+    """Return the bytes that `text` was given."""
+    if not _PRIVATE_CHARS.search(value):
+        return value.encode()
+    out = bytearray()
+    for char in value:
+        code = ord(char) - _PRIVATE
+        out += bytes([code]) if 0 <= code <= 0xFF else char.encode()
+    return bytes(out)
+
+
+def shown(value: str) -> str:
+    r"""Return `value` with everything a terminal would act on escaped: `\x1b`, `\n`, `\u202e`, `\xff`."""
+    if value.isascii() and value.isprintable():
+        return value
+    return "".join(_shown_char(char) for char in value)
+
+
+def _shown_char(char: str) -> str:
+    code = ord(char)
+    if 0x20 <= code < 0x7F:
+        return char
+    if _PRIVATE <= code <= _PRIVATE + 0xFF:
+        return f"\\x{code - _PRIVATE:02x}"
+    if unicodedata.category(char) in _UNSAFE_CATEGORIES:
+        return char.encode("unicode_escape").decode()
+    return char

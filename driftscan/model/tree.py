@@ -1,0 +1,288 @@
+"""File trees stored as git stores them: a listing is an object under its digest, a directory names its children's.
+
+Two objects stand for one group of directories. The *tree* object holds what a copy of the tree would share (name,
+type, mode, owner, size, mtime, link target), the *stats* object what is this disk's own (ctime, inode, link count, and
+the mtime of directories), in the same order. So hosts with the same packages share tree objects, and a night without
+changes stores neither. A directory whose whole subtree is small is listed inside its parent's object: objects are
+some kilobytes, which compresses well and keeps rows few.
+
+Formats, each field NUL-terminated, entries of one directory in the order of their names:
+
+- tree: `name`, `meta` (find's `%y%m %U %G %s %T@`; of a directory `d755 0 0`), then for a link its target, and for a
+  directory the digest of its object in hexadecimal, or an empty field, its listing and an empty field.
+- stats: `ctime inode nlink` (find's `%C@ %i %n`), of a directory ` mtime` too, and where the tree object has a digest
+  ` digest` of the stats object beside it; else the directory's own entries follow.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+_INLINE = 64  # entries of a subtree that is listed inside its parent's object
+_DIRECTORY = ord("d")
+_LINK = ord("l")
+
+Record = tuple[bytes, bytes, bytes, bytes]  # path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target
+_Line = tuple[bytes, bytes, bytes]  # name, its part of the tree object, its part of the stats object
+
+
+def digest(data: bytes) -> bytes:
+    """Return the 32-byte name under which an object is kept."""
+    return blake2b(data, digest_size=32).digest()
+
+
+class Entry(NamedTuple):
+    """One path of a tree: `path` is absolute, `meta` and `stats` are as the objects hold them."""
+
+    path: bytes
+    meta: bytes
+    stats: bytes
+    link: bytes
+
+    @property
+    def kind(self) -> str:
+        """Type as `find -printf %y` has it: f, d, l, p, s, b, c."""
+        return chr(self.meta[0])
+
+    @property
+    def mode(self) -> int:
+        """Permission bits with setuid, setgid and sticky."""
+        return int(self.meta[1 : self.meta.index(b" ")], 8)
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Numeric user and group."""
+        _, uid, gid = self.meta.split(b" ", 3)[:3]
+        return int(uid), int(gid)
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 for a directory."""
+        return 0 if self.meta[0] == _DIRECTORY else int(self.meta.split(b" ", 4)[3])
+
+    @property
+    def mtime(self) -> float:
+        """Seconds since 1970."""
+        fields = self.stats.split(b" ") if self.meta[0] == _DIRECTORY else self.meta.split(b" ")
+        return float(fields[3] if self.meta[0] == _DIRECTORY else fields[4])
+
+    @property
+    def ctime(self) -> float:
+        """Seconds since 1970."""
+        return float(self.stats[: self.stats.index(b" ")])
+
+    @property
+    def inode(self) -> int:
+        """Number of the inode."""
+        return int(self.stats.split(b" ", 2)[1])
+
+    @property
+    def links(self) -> int:
+        """Count of hard links."""
+        return int(self.stats.split(b" ", 3)[2])
+
+
+class Built(NamedTuple):
+    """A finished tree: digests of its two root objects, all objects by digest, the number of entries."""
+
+    tree: bytes
+    stats: bytes
+    objects: dict[bytes, bytes]
+    entries: int
+
+
+class _Directory:
+    """A directory that is being read: what it lists so far, and how many entries are below it."""
+
+    __slots__ = ("lines", "meta", "name", "path", "stats", "total")
+
+    def __init__(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> None:
+        self.path = path
+        self.name = name
+        self.meta = meta
+        self.stats = stats
+        self.lines: list[_Line] = []
+        self.total = 0
+
+
+class TreeBuilder:
+    """Builds the objects of a tree from records in the order of a depth-first walk, as they arrive.
+
+    A walk begins with the record of its root. Mounts are walked before what they are mounted on: `begin(b"var/lib")`
+    starts the walk of one, and the later walk that meets the directory `var/lib` takes that listing for it.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[bytes, bytes] = {}
+        self.entries = 0
+        self.links: dict[bytes, bytes] = {}  # absolute path -> target, of every symbolic link
+        self.strays = 0  # records whose directory was never opened: the walk was cut or garbled
+        self._stack: list[_Directory] = []
+        self._mounts: dict[bytes, _Directory] = {}
+
+    def begin(self, path: bytes) -> None:
+        """End the walk in hand and start that of the directory `path` (b"" is the root)."""
+        self._end_walk()
+        self._stack = [_Directory(path, path.rpartition(b"/")[2], b"", b"")]
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take the next records of the walk in hand."""
+        stack = self._stack
+        top = stack[-1]
+        root = stack[0].path
+        for path, meta, stats, link in records:
+            parent, _, name = path.rpartition(b"/")
+            if path == root or not name:
+                stack[0].meta, stack[0].stats = _directory_parts(meta, stats)
+                continue
+            if parent != top.path:
+                if not self._rewind(parent):
+                    self.strays += 1
+                    continue
+                top = stack[-1]
+            self.entries += 1
+            kind = meta[0]
+            if kind == _DIRECTORY:
+                top = self._open(path, name, meta, stats)
+            elif kind == _LINK:
+                top.lines.append((name, b"%s\0%s\0%s\0" % (name, meta, link), stats + b"\0"))
+                self.links[b"/" + path] = link
+            else:
+                top.lines.append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
+
+    def finish(self) -> Built:
+        """Return the tree below the last root that was begun with b""; mounts that no walk met hang below it."""
+        self._end_walk()
+        root = self._mounts.pop(b"", None)
+        if root is None:
+            return Built(b"", b"", {}, 0)
+        tree, stats = _join(root.lines)
+        return Built(self._keep(tree), self._keep(stats), self.objects, self.entries)
+
+    def _open(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> _Directory:
+        mounted = self._mounts.pop(path, None)
+        if mounted is not None:
+            mounted.meta, mounted.stats = _directory_parts(meta, stats)
+            self._stack.append(mounted)
+            return mounted
+        directory = _Directory(path, name, *_directory_parts(meta, stats))
+        self._stack.append(directory)
+        return directory
+
+    def _rewind(self, parent: bytes) -> bool:
+        """Close directories until `parent` is the one in hand; False, and nothing closed, if it is not open."""
+        stack = self._stack
+        if not any(directory.path == parent for directory in reversed(stack)):
+            return False
+        while stack[-1].path != parent:
+            self._close()
+        return True
+
+    def _close(self) -> None:
+        done = self._stack.pop()
+        self._stack[-1].lines.append(self._line(done))
+        self._stack[-1].total += done.total + len(done.lines)
+
+    def _line(self, done: _Directory) -> _Line:
+        tree, stats = _join(done.lines)
+        if done.total + len(done.lines) <= _INLINE:
+            line = b"%s\0%s\0\0%s\0" % (done.name, done.meta, tree)
+            return done.name, line, b"%s\0%s" % (done.stats, stats)
+        tree_name, stats_name = self._keep(tree).hex().encode(), self._keep(stats).hex().encode()
+        line = b"%s\0%s\0%s\0" % (done.name, done.meta, tree_name)
+        return done.name, line, b"%s %s\0" % (done.stats, stats_name)
+
+    def _keep(self, data: bytes) -> bytes:
+        name = digest(data)
+        self.objects[name] = data
+        return name
+
+    def _end_walk(self) -> None:
+        if not self._stack:
+            return
+        while len(self._stack) > 1:
+            self._close()
+        root = self._stack.pop()
+        self._mounts[root.path] = root
+
+
+def _directory_parts(meta: bytes, stats: bytes) -> tuple[bytes, bytes]:
+    """Move a directory's mtime to the stats, and leave its size out: they are the disk's own."""
+    fields = meta.split(b" ")
+    return b" ".join(fields[:3]), b"%s %s" % (stats, fields[-1])
+
+
+def _join(lines: list[_Line]) -> tuple[bytes, bytes]:
+    lines.sort()
+    return b"".join([line[1] for line in lines]), b"".join([line[2] for line in lines])
+
+
+def walk(
+    objects: Mapping[bytes, bytes],
+    tree: bytes,
+    stats: bytes,
+    enter: Callable[[bytes], bool] | None = None,
+) -> Iterator[Entry]:
+    """Yield every entry below the root objects `tree` and `stats`, parents before children, in the order of names.
+
+    Where `enter` is given, a directory that has an object of its own is opened only if `enter(path)`.
+    """
+    stack = [(b"", *_fields(objects, tree, stats))]
+    while stack:
+        prefix, names, lines = stack.pop()
+        for name in names:
+            if not name:
+                break
+            path, meta, line = b"%s/%s" % (prefix, name), next(names), next(lines)
+            if meta[0] != _DIRECTORY:
+                yield Entry(path, meta, line, next(names) if meta[0] == _LINK else b"")
+                continue
+            child = next(names)
+            if not child:
+                yield Entry(path, meta, line, b"")
+                stack += (prefix, names, lines), (path, names, lines)
+                break
+            line, _, below = line.rpartition(b" ")
+            yield Entry(path, meta, line, b"")
+            if enter is None or enter(path):
+                stack += (prefix, names, lines), (path, *_fields(objects, _name(child), _name(below)))
+                break
+
+
+def _fields(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes) -> tuple[Iterator[bytes], Iterator[bytes]]:
+    return iter(objects[tree].split(b"\0")), iter(objects[stats].split(b"\0"))
+
+
+def _name(hexadecimal: bytes) -> bytes:
+    return bytes.fromhex(hexadecimal.decode())
+
+
+def children(data: bytes, kind: Literal["tree", "stats"]) -> list[bytes]:
+    """Return the digests of the objects that an object names."""
+    if kind == "stats":
+        words = (line.split(b" ") for line in data.split(b"\0"))
+        return [_name(fields[4]) for fields in words if len(fields) == 5]
+    found = []
+    fields = iter(data.split(b"\0"))
+    for name in fields:
+        if not name:
+            continue
+        kind_of = next(fields, b"")[:1]
+        if kind_of == b"l":
+            next(fields, b"")
+        elif kind_of == b"d" and (child := next(fields, b"")):
+            found.append(_name(child))
+    return found
+
+
+def descend(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, path: bytes) -> Iterator[Entry]:
+    """Yield the entry of `path` and all that is below it; nothing if there is no such path. b"/" is everything."""
+    top = path.rstrip(b"/")
+    below = top + b"/"
+
+    def enter(directory: bytes) -> bool:
+        return directory == top or below.startswith(directory + b"/") or directory.startswith(below)
+
+    for entry in walk(objects, tree, stats, enter):
+        if not top or entry.path == top or entry.path.startswith(below):
+            yield entry
