@@ -1,0 +1,1 @@
+"""Ansible inventories, read as they are: INI, YAML, the JSON of `ansible-inventory --list`, and variable files."""
