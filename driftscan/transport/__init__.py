@@ -1,0 +1,1 @@
+"""Transports: ways to run a command on a host, one file each."""

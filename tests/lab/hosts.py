@@ -1,0 +1,145 @@
+"""The lab's hosts for tests: bring them up, reach them, take them down again."""
+
+import os
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_LAB = Path(__file__).with_name("lab.sh")
+_DIRECTORY = Path(os.environ.get("LAB_DIR", "/srv/lab"))
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """A host that runs: its address and the private key that root's login takes."""
+
+    name: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        return str(_DIRECTORY / "id")
+
+    def root(self, script: str) -> str:
+        """Run `script` by the host's own sh as root, not through the transports under test; return its stdout."""
+        return _lab("ssh", self.name, "sh -s", stdin=script)
+
+    def disk(self) -> Path:
+        """Return where the host's true root file system can be read."""
+        return Path(_lab("root", self.name).strip())
+
+    def exec(self, *command: str) -> str:
+        """Run a command inside without ssh: also when sshd does not run."""
+        return _lab("exec", self.name, *command)
+
+
+def require() -> None:
+    """Skip the test loudly where there can be no lab; under CI=true that is an error."""
+    if os.geteuid() == 0:
+        return
+    reason = "the lab needs root"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    warnings.warn(f"tests of real hosts are skipped: {reason}", pytest.PytestWarning, stacklevel=2)
+    pytest.skip(reason)
+
+
+def up(name: str, flavor: str = "bookworm") -> LabHost:
+    """Build the flavor if it is not cached yet, boot a new host of that name, and return it."""
+    _lab("base", flavor)
+    if (_DIRECTORY / "hosts" / name).exists():  # left over from a run that was killed
+        _lab("down", name)
+    _lab("up", name, flavor)
+    return LabHost(name, _lab("ip", name).strip())
+
+
+def down(name: str) -> None:
+    """Kill the host and delete its disk."""
+    _lab("down", name)
+
+
+@contextmanager
+def host(name: str, flavor: str = "bookworm") -> Iterator[LabHost]:
+    """Give a host for as long as the block runs."""
+    require()
+    lab_host = up(name, flavor)
+    try:
+        yield lab_host
+    finally:
+        down(name)
+
+
+def _lab(*arguments: str, stdin: str = "") -> str:
+    done = subprocess.run((_LAB, *arguments), input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"lab.sh {' '.join(arguments)}: exit code {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def disk_count(host: LabHost) -> int:
+    """Return how many paths the host's own find sees on its root file system, the root itself left out."""
+    return int(host.root("find / -xdev -print0 | tr -cd '\\000' | wc -c")) - 1
+
+
+Fingerprint = dict[bytes, tuple[object, ...]]
+
+
+def fingerprint(host: LabHost) -> Fingerprint:
+    """Return what was ever written on the host: each path of its overlay's upper layer, with all that tells a change.
+
+    What lies in memory (/run, /dev/shm, /tmp where it is one) is looked at from inside.
+    """
+    top = os.fsencode(host.disk().parent / "u")
+    found: Fingerprint = {}
+    for directory, below, files in os.walk(top):
+        for name in below + files:
+            path = directory + b"/" + name
+            state = os.lstat(path)
+            found[path[len(top) :]] = (state.st_mode, state.st_uid, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    inside = host.exec("find", "/run", "/dev/shm", "-xdev", "-type", "f", "-exec", "stat", "-c", "%n %s %Y", "{}", "+")
+    for line in inside.splitlines():
+        path, *state = line.split(" ")
+        found[b"memory:" + path.encode()] = tuple(state)
+    return found
+
+
+def changes(before: Fingerprint, after: Fingerprint) -> set[str]:
+    """Return the paths that were made, changed or removed; a directory only if nothing below it tells why."""
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    return {os.fsdecode(path) for path in changed if not any(other.startswith(path + b"/") for other in changed)}
+
+
+def notes_a_login(path: str) -> bool:
+    """Whether sshd or one of its PAM modules writes this for any login."""
+    return path.startswith(("/var/log/", "memory:/run/", "/run/")) or path == "/var/lib/lastlog/lastlog2.db"
+
+
+def own_changes(host: LabHost) -> set[str]:
+    """Return what the host changes by itself within some seconds without anybody looking."""
+    before = fingerprint(host)
+    time.sleep(6)
+    return changes(before, fingerprint(host))
+
+
+def database_size(directory: Path) -> int:
+    """Return the bytes of the test's database, its write-ahead log included."""
+    return sum(path.stat().st_size for path in directory.glob("driftscan.db*") if not path.name.endswith("-shm"))
+
+
+def plain_user(host: LabHost, *, sudo: bool = False) -> str:
+    """Make an account without rights (with sudo for everything, without a password) that root's key opens."""
+    name = "helper" if sudo else "guest"
+    rights = f"echo '{name} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{name}; chmod 440 /etc/sudoers.d/{name}" if sudo else ":"
+    host.root(
+        f"grep -q '^{name}:' /etc/passwd && exit 0\n"
+        f"if command -v useradd >/dev/null; then useradd -m -s /bin/sh {name}; else adduser -D -s /bin/sh {name}; fi\n"
+        f"mkdir -p /home/{name}/.ssh; cp /root/.ssh/authorized_keys /home/{name}/.ssh/\n"
+        f"chown -R {name} /home/{name}; chmod 700 /home/{name}/.ssh; {rights}\n"
+    )
+    return name
