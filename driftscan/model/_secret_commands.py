@@ -83,6 +83,8 @@ def redact_line(line: str, names: set[str]) -> str:
     out, at = [], 0
     for match, before, after in zip(tokens, bare, done, strict=True):
         quote = match[0][0] if match[0] != before else ""
+        if quote and before == after and " " in before:
+            after = redact_line(before, names)  # noqa: PLW2901 (sh -c '…': a command line in a word)
         out += [line[at : match.start()], match[0] if before == after else f"{quote}{after}{quote}"]
         at = match.end()
     return "".join(out) + line[at:]
@@ -129,6 +131,8 @@ def _word(word: str, program: _Program | None, names: set[str]) -> tuple[str, Ca
 
 
 def _value(value: str, name: str, names: set[str]) -> str:
+    if match := _PASS_SOURCE.fullmatch(value):
+        return "pass:" + _value(match[1], "pass", names)
     return placeholder(name, names) if is_secret_value(value) else value
 
 

@@ -29,8 +29,8 @@ _KEY_KINDS = {
 _PASS_SUFFIXES = {"hash", "key", "base", "value", "string", "encrypted", "crypt", "crypted"}
 # `--no-password`, `AskPassword`, `minimum_token`: such names say what is done about a secret, not the secret.
 _NO_VALUE = {
-    "allow", "ask", "change", "check", "disable", "enable", "has", "is", "max", "min", "no", "prompt", "require",
-    "show", "use", "verify", "without",
+    "allow", "ask", "change", "check", "disable", "enable", "has", "import", "is", "load", "max", "min", "no",
+    "prompt", "require", "set", "show", "use", "verify", "without",
 }  # fmt: skip
 
 _VARIABLE = re.compile(
@@ -39,7 +39,7 @@ _VARIABLE = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(
-    r"(?:true|false|yes|no|on|off|none|null|nil|undefined|ask|prompt|auto|default|enabled?|disabled?|str|bytes|string"
+    r"(?:true|false|yes|no|on|off|all|any|none|null|nil|undefined|ask|prompt|auto|default|enabled?|disabled?|str|bytes|string"
     r"|required|optional|requisite|sufficient|include|\d{1,2}|\W)",
     re.IGNORECASE,
 )
@@ -60,7 +60,7 @@ def is_secret_name(name: str) -> bool:
         return False
     whole = _CAMEL.sub("_", name.strip("-._ ")).lower()
     parts = [part for part in _SEPARATOR.split(whole) if part and not part.isdigit()]
-    if not parts or parts[0] in _NO_VALUE:
+    if not parts or parts[0] in _NO_VALUE or parts[-1].startswith("nopass"):
         return False
     last = parts[-1].rstrip("0123456789")
     joined = "".join(parts)

@@ -1,6 +1,7 @@
 """Ownership: which package a path on the disk belongs to, with the spelling of the package database resolved."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from driftscan.model.manifest import Manifest
 
@@ -52,6 +53,17 @@ class Ownership:
 
     def __contains__(self, path: bytes) -> bool:
         return path in self._owners
+
+    @cached_property
+    def directories(self) -> frozenset[bytes]:
+        """Every directory that has something of a package at or below it."""
+        found: set[bytes] = set()
+        for directory in self._directories.values():
+            step = directory
+            while step and step not in found:
+                found.add(step)
+                step = step.rpartition(b"/")[0]
+        return frozenset(found)
 
     def canonical(self, path: bytes) -> bytes:
         """Return `path` with the links among its directories followed, but not itself if it is one."""

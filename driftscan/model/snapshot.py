@@ -3,20 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
+from driftscan.model.ownership import Ownership
+from driftscan.model.tree import walk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """What one scan saw.
 
     `tree` and `stats` are the digests of the root objects of the file tree (see `model.tree`), b"" when the files were
     not seen; `objects` holds those objects and all below them by digest. `coverage` has one entry per scope that was
     asked for: a scope without one was not looked at. `taken` is the auditor's time at the start, in UTC; `seconds` how
-    long it took.
+    long it took. `known_links` saves a walk to whoever has just made one.
     """
 
     host: str
@@ -30,6 +33,22 @@ class Snapshot:
     objects: Mapping[bytes, bytes] = field(default_factory=dict)
     manifests: Sequence[Manifest] = ()
     files: int = 0
+    known_links: Mapping[bytes, bytes] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def links(self) -> Mapping[bytes, bytes]:
+        """Every symbolic link of the tree, absolute path to target."""
+        if self.known_links is not None or not self.tree:
+            return self.known_links or {}
+        return {path: link for path, meta, _, link in walk(self.objects, self.tree, self.stats) if meta[:1] == b"l"}
+
+    @cached_property
+    def ownership(self) -> Ownership | None:
+        """Whose the paths of the tree are; None where the packages were not seen."""
+        outcome = self.outcome("packages")
+        if outcome is None or not (outcome.seen or self.manifests):
+            return None
+        return Ownership(self.manifests, self.links)
 
     @property
     def complete(self) -> bool:

@@ -8,12 +8,13 @@ some kilobytes, which compresses well and keeps rows few.
 
 Formats, each field NUL-terminated, entries of one directory in the order of their names:
 
-- tree: `name`, `meta` (find's `%y%m %U %G %s %T@`; of a directory `d755 0 0`), then for a link its target, and for a
-  directory the digest of its object in hexadecimal, or an empty field, its listing and an empty field.
+- tree: `name`, `meta` (find's `%y%m %U %G %s %T@`; of a directory `d755 0 0`), then for a link `>` and its target, and
+  for a directory the digest of its object in hexadecimal, or an empty field, its listing and an empty field.
 - stats: `ctime inode nlink` (find's `%C@ %i %n`), of a directory ` mtime` too, and where the tree object has a digest
   ` digest` of the stats object beside it; else the directory's own entries follow.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Literal, NamedTuple
@@ -21,6 +22,7 @@ from typing import Literal, NamedTuple
 _INLINE = 64  # entries of a subtree that is listed inside its parent's object
 _DIRECTORY = ord("d")
 _LINK = ord("l")
+_MORE = (_DIRECTORY, _LINK)  # kinds whose entry has a third field
 
 Record = tuple[bytes, bytes, bytes, bytes]  # path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target
 _Line = tuple[bytes, bytes, bytes]  # name, its part of the tree object, its part of the stats object
@@ -145,7 +147,7 @@ class TreeBuilder:
             if kind == _DIRECTORY:
                 top = self._open(path, name, meta, stats)
             elif kind == _LINK:
-                top.lines.append((name, b"%s\0%s\0%s\0" % (name, meta, link), stats + b"\0"))
+                top.lines.append((name, b"%s\0%s\0>%s\0" % (name, meta, link), stats + b"\0"))
                 self.links[b"/" + path] = link
             else:
                 top.lines.append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
@@ -217,15 +219,13 @@ def _join(lines: list[_Line]) -> tuple[bytes, bytes]:
     return b"".join([line[1] for line in lines]), b"".join([line[2] for line in lines])
 
 
-def walk(
-    objects: Mapping[bytes, bytes],
-    tree: bytes,
-    stats: bytes,
-    enter: Callable[[bytes], bool] | None = None,
-) -> Iterator[Entry]:
+Enter = Callable[[bytes, bytes], bool]  # path of a directory, digest of its tree object in hexadecimal
+
+
+def walk(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, enter: Enter | None = None) -> Iterator[Entry]:
     """Yield every entry below the root objects `tree` and `stats`, parents before children, in the order of names.
 
-    Where `enter` is given, a directory that has an object of its own is opened only if `enter(path)`.
+    Where `enter` is given, a directory that has an object of its own is opened only if it says so.
     """
     stack = [(b"", *_fields(objects, tree, stats))]
     while stack:
@@ -235,7 +235,7 @@ def walk(
                 break
             path, meta, line = b"%s/%s" % (prefix, name), next(names), next(lines)
             if meta[0] != _DIRECTORY:
-                yield Entry(path, meta, line, next(names) if meta[0] == _LINK else b"")
+                yield Entry(path, meta, line, next(names)[1:] if meta[0] == _LINK else b"")
                 continue
             child = next(names)
             if not child:
@@ -244,7 +244,7 @@ def walk(
                 break
             line, _, below = line.rpartition(b" ")
             yield Entry(path, meta, line, b"")
-            if enter is None or enter(path):
+            if enter is None or enter(path, child):
                 stack += (prefix, names, lines), (path, *_fields(objects, _name(child), _name(below)))
                 break
 
@@ -253,26 +253,78 @@ def _fields(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes) -> tuple[
     return iter(objects[tree].split(b"\0")), iter(objects[stats].split(b"\0"))
 
 
+def listing(data: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield path, meta and child digest ("" if none) of what one tree object lists, for the directory `prefix`."""
+    names = iter(data.split(b"\0"))
+    above: list[bytes] = []
+    for name in names:
+        if not name:
+            if not above:
+                return
+            prefix = above.pop()
+            continue
+        path, meta = b"%s/%s" % (prefix, name), next(names)
+        child = next(names) if meta[0] in _MORE else b""
+        yield path, meta, child if meta[0] == _DIRECTORY else b""
+        if meta[0] == _DIRECTORY and not child:
+            above.append(prefix)
+            prefix = path
+
+
+def search(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, meta: bytes) -> Iterator[Entry]:
+    """Yield the entries whose `meta` begins with a match of the expression `meta`.
+
+    Objects are searched as they lie, and only those with a match are opened: what is rare is found at the speed of
+    the expression.
+    """
+    if not tree:
+        return
+    within, wanted = re.compile(b"\\0" + meta), re.compile(meta)
+    opened = reachable(objects, tree, lambda data: within.search(data) is not None)
+    found = {name.hex().encode() for name, _ in opened}
+    for entry in walk(objects, tree, stats, lambda _path, child: child in found):
+        if wanted.match(entry.meta):
+            yield entry
+
+
+def reachable(
+    objects: Mapping[bytes, bytes], tree: bytes, told: Callable[[bytes], bool] = lambda _data: True
+) -> list[tuple[bytes, bytes]]:
+    """Return the tree objects below and with `tree` that are `told`, and those on the way to one; leaves first."""
+    kept: dict[bytes, bytes] = {}
+    seen = {tree}
+    stack = [(tree, iter(children(objects[tree], "tree")))]
+    while stack:
+        name, below = stack[-1]
+        for child in below:
+            if child not in seen:
+                seen.add(child)
+                stack.append((child, iter(children(objects[child], "tree"))))
+                break
+        else:
+            stack.pop()
+            data = objects[name]
+            if told(data) or any(child in kept for child in children(data, "tree")):
+                kept[name] = data
+    return list(kept.items())
+
+
 def _name(hexadecimal: bytes) -> bytes:
     return bytes.fromhex(hexadecimal.decode())
 
 
+_TREE_CHILD = re.compile(rb"\0d[0-7]+ [0-9]+ [0-9]+\0([0-9a-f]{64})\0")
+_STATS_CHILD = re.compile(rb" ([0-9a-f]{64})\0")
+
+
 def children(data: bytes, kind: Literal["tree", "stats"]) -> list[bytes]:
-    """Return the digests of the objects that an object names."""
-    if kind == "stats":
-        words = (line.split(b" ") for line in data.split(b"\0"))
-        return [_name(fields[4]) for fields in words if len(fields) == 5]
-    found = []
-    fields = iter(data.split(b"\0"))
-    for name in fields:
-        if not name:
-            continue
-        kind_of = next(fields, b"")[:1]
-        if kind_of == b"l":
-            next(fields, b"")
-        elif kind_of == b"d" and (child := next(fields, b"")):
-            found.append(_name(child))
-    return found
+    """Return the digests of the objects that an object names.
+
+    No name or link target of a host can pass for one: before a digest stands a directory's `meta`, and neither a
+    target (it begins with ">") nor what follows a name can be that.
+    """
+    pattern = _TREE_CHILD if kind == "tree" else _STATS_CHILD
+    return [_name(found) for found in pattern.findall(data)]
 
 
 def descend(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, path: bytes) -> Iterator[Entry]:
@@ -280,7 +332,7 @@ def descend(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, path: byt
     top = path.rstrip(b"/")
     below = top + b"/"
 
-    def enter(directory: bytes) -> bool:
+    def enter(directory: bytes, _child: bytes) -> bool:
         return directory == top or below.startswith(directory + b"/") or directory.startswith(below)
 
     for entry in walk(objects, tree, stats, enter):

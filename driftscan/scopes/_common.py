@@ -1,0 +1,58 @@
+"""What the parsers of several scopes share: lines that arrived whole, times, words for what was not understood."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+
+from driftscan.model.outcome import Outcome
+from driftscan.model.text import shown, text
+from driftscan.scopes.base import Results
+
+
+def whole_lines(data: bytes) -> list[bytes]:
+    """Return the lines of `data` that end in a newline: a last one that does not was cut off, and could mislead."""
+    return data.split(b"\n")[:-1]
+
+
+def iso_time(seconds: float) -> str | None:
+    """Return a time in seconds since 1970 as `2024-01-31T10:20:30Z`; None when it is no time."""
+    if not 0 < seconds < 1 << 40:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError):
+        return None
+
+
+def number(data: bytes) -> int | None:
+    """Return `data` as a decimal number of at most 18 digits; None when it is none."""
+    return int(data) if data.isdigit() and len(data) <= 18 else None
+
+
+def not_understood(strange: Sequence[bytes], what: str = "lines") -> str:
+    """Return the words for `Parsed.unparsed`; "" when nothing was strange."""
+    if not strange:
+        return ""
+    return f"{len(strange)} {what} not understood, the first: {shown(text(strange[0][:80]))}"
+
+
+def blind_spots(results: Results) -> tuple[dict[str, str], dict[str, str]]:
+    """Return `denied` and `unparsed` for `Parsed`: the files that probes could not show, by the probes' names."""
+    denied, failed = {}, {}
+    for name, result in results.items():
+        closed = [shown(text(file.path)) for file in result.files if file.outcome is Outcome.DENIED]
+        strange = [shown(text(file.path)) for file in result.files if file.outcome is Outcome.FAILED]
+        if closed:
+            denied[name] = ", ".join(closed)
+        if strange:
+            failed[name] = f"not a regular file, or over 1 MiB: {', '.join(strange)}"
+    return denied, failed
+
+
+def numbered(keys: Iterable[str]) -> list[str]:
+    """Return `keys` with `#2`, `#3` … behind those that were there before, so that each is unique."""
+    seen: dict[str, int] = {}
+    out = []
+    for key in keys:
+        seen[key] = seen.get(key, 0) + 1
+        out.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
+    return out

@@ -1,0 +1,113 @@
+"""What a scope is: probes to run on the host, and a pure parser from what they brought to items."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+from driftscan.model.item import Column, Item
+from driftscan.model.manifest import Manifest
+from driftscan.model.outcome import ProbeResult
+from driftscan.model.snapshot import Snapshot
+
+Results = Mapping[str, ProbeResult]  # probe name -> result; only probes that ran
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    r"""One read-only POSIX sh script; it runs in a subshell of the bundle, with LC_ALL=C, stdin from /dev/null.
+
+    `$R` is the root to look at ("" on a live host), `$SELF` the process id of the bundle's shell. These functions can
+    be called (see `collect/bundle.sh`):
+
+    - `ds_file PATH…` shows files whole (`ProbeResult.files`), each with an outcome of its own; PATH is without `$R`.
+    - `ds_dir DIR` does so for every regular file or link to one directly in DIR; DIR itself appears as a file with
+      its outcome when it cannot be listed or is not there.
+    - `ds_absent WORDS…`, `ds_denied WORDS…` end the probe with that outcome.
+
+    `tools` must all be on the host, else the outcome is absent. `accepts` are the exit codes that are no failure.
+    `timeout` is in seconds, `limit` in bytes of output. `live` probes need a running kernel: an image has none.
+    No here-document may be used (bash writes it to /tmp), nor anything else that writes.
+    """
+
+    name: str
+    script: str
+    tools: tuple[str, ...] = ()
+    accepts: frozenset[int] = frozenset({0})
+    timeout: float = 30.0
+    limit: int = 32 << 20
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a scope made of its results.
+
+    `unparsed` maps a probe's name to why its output was not understood (the rest of it may still have given items);
+    `denied` maps it to what could not be read though the probe as a whole worked.
+    """
+
+    items: Sequence[Item] = ()
+    unparsed: Mapping[str, str] = field(default_factory=dict)
+    denied: Mapping[str, str] = field(default_factory=dict)
+    manifests: Sequence[Manifest] = ()
+    notes: Sequence[str] = ()
+
+
+class Scope(Protocol):
+    """One kind of thing that is inspected; a module of this package offers one as `SCOPE`."""
+
+    @property
+    def name(self) -> str:
+        """The word in tables, on the command line and in SQL, where it is the view's name."""
+
+    @property
+    def doc(self) -> str:
+        """One line on what its items are."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The attributes of its items, in the order in which a table shows them."""
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is run on the host."""
+
+    @property
+    def parse(self) -> Callable[[Results], Parsed]:
+        """Turn what the probes brought into items; never raises on hostile output, never invents an item."""
+
+    @property
+    def derive(self) -> Callable[[Snapshot, bytes], Iterable[Item]] | None:
+        """For a scope that is kept in the file tree and not as items: its items at or below a path."""
+
+    @property
+    def local(self) -> Callable[[], Parsed] | None:
+        """A way to look at this very machine without probes, where there is a better one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScope:
+    """A scope whose parser is a plain function."""
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    probes: tuple[Probe, ...]
+    parse: Callable[[Results], Parsed]
+    derive: Callable[[Snapshot, bytes], Iterable[Item]] | None = None
+    local: Callable[[], Parsed] | None = None
+
+
+@cache
+def scopes() -> dict[str, Scope]:
+    """Return every scope of this package by name, in alphabetical order."""
+    package = importlib.import_module("driftscan.scopes")
+    found: dict[str, Scope] = {}
+    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+        scope: Scope | None = getattr(importlib.import_module(f"driftscan.scopes.{module.name}"), "SCOPE", None)
+        if scope is not None:
+            found[scope.name] = scope
+    return found

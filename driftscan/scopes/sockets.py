@@ -1,0 +1,146 @@
+"""The scope `sockets`: who listens on the network, and whom this host's programs are connected to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from driftscan.model.item import Column, Item, Json
+from driftscan.model.text import text
+from driftscan.scopes import _proc, _proc_probes, _sockets
+from driftscan.scopes._common import numbered
+from driftscan.scopes._identity import describe
+from driftscan.scopes._proc import Process, Table
+from driftscan.scopes._sockets import Socket, Sockets
+from driftscan.scopes.base import ItemScope, Parsed, Results
+
+COLUMNS = (
+    Column("protocol", "text", "tcp, tcp6, udp or udp6; a socket on [::] may take IPv4 connections as well"),
+    Column(
+        "state", "text", "listen: waits for connections or datagrams; established: this host has connected to the peer"
+    ),
+    Column("address", "text", "Own address; 0.0.0.0 and [::] stand for all"),
+    Column("port", "integer", "Own port; null for one that the kernel chose (see ports)"),
+    Column(
+        "peer", "text", "Address and port connected to, * for a port that was chosen at random; null when it listens"
+    ),
+    Column("user", "text", "Account of the process, or, where that is not known, the one that made the socket"),
+    Column("exe", "text", "Executable of the process; null when not known"),
+    Column("command", "text", "Command line of the process, secrets replaced; null when not known"),
+    Column("unit", "text", "systemd unit of the process"),
+    Column("container", "text", "Container that the process runs in, as docker:ID …"),
+    Column("package", "text", "Package that owns the executable", owner_of="exe"),
+    Column("count", "integer", "How many such sockets there are", volatile=True),
+    Column("pid", "json", "Ids of the processes that hold it", volatile=True),
+    Column("ports", "json", "Ports that the kernel chose for it", volatile=True),
+)
+_PROCESS_COLUMNS = ("user", "exe", "command", "unit", "container")
+
+
+def parse(results: Results) -> Parsed:
+    """Turn what the probes brought into items; connections that others made to this host are not among them."""
+    if "net" not in results:
+        return Parsed()
+    table = _proc.table(results)
+    net = _sockets.parse_sockets(results["net"])
+    holders = _sockets.parse_holders(results["holders"]) if "holders" in results else {}
+    accounts = _proc.users(results)
+    held = [_held(socket, holders, table, accounts) for socket in _outward(net)]
+    sockets = [one for one in held if one is not None]
+    denied = {}
+    unknown = sum(1 for one in sockets if not one.pids and one.socket.inode)
+    if table.denied and unknown:
+        denied["holders"] = f"the process of {unknown} of {len(sockets)} sockets is not shown to this account"
+    unparsed = dict(table.unparsed) | ({"net": net.unparsed} if net.unparsed else {})
+    return Parsed(items=_items(sockets, net), unparsed=unparsed, denied=denied)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A socket with the processes that hold it."""
+
+    socket: Socket
+    pids: tuple[int, ...]
+    process: Mapping[str, Json]
+
+
+def _outward(net: Sockets) -> Iterable[Socket]:
+    """Give what listens, and the connections that this host made: their own port is not one that listens."""
+    listening = {(socket.protocol[:3], socket.port) for socket in net.sockets if socket.state == "listen"}
+    for socket in net.sockets:
+        if socket.state == "listen" or (socket.protocol[:3], socket.port) not in listening:
+            yield socket
+
+
+def _held(socket: Socket, holders: Mapping[int, set[int]], table: Table, accounts: Mapping[bytes, str]) -> _Held | None:
+    """Return a socket with its process, the oldest of those that share it; None when it is the auditor's own."""
+    pids = holders.get(socket.inode, set())
+    others = sorted((table.processes[pid] for pid in pids - table.own if pid in table.processes), key=_age)
+    if pids and pids <= table.own:
+        return None
+    if not others:
+        user = accounts.get(socket.uid, text(socket.uid))
+        return _Held(socket, (), dict.fromkeys(_PROCESS_COLUMNS) | {"user": user})
+    about = describe(others[0], table.processes)
+    return _Held(socket, tuple(sorted(p.pid for p in others)), {name: about[name] for name in _PROCESS_COLUMNS})
+
+
+def _age(process: Process) -> tuple[float, int]:
+    return process.started, process.pid
+
+
+def _items(sockets: Iterable[_Held], net: Sockets) -> list[Item]:
+    groups: dict[str, list[_Held]] = {}
+    attributes: dict[str, dict[str, Json]] = {}
+    for one in sockets:
+        stable = _attributes(one, net.ephemeral)
+        name = repr(sorted(stable.items(), key=lambda pair: pair[0]))
+        groups.setdefault(name, []).append(one)
+        attributes[name] = stable
+    names = sorted(groups)
+    keys = numbered(_key(attributes[name]) for name in names)
+    return [
+        Item("sockets", key, attributes[name], _volatile(groups[name], attributes[name]))
+        for key, name in zip(keys, names, strict=True)
+    ]
+
+
+def _attributes(one: _Held, ephemeral: tuple[int, int]) -> dict[str, Json]:
+    socket = one.socket
+    chosen = socket.state == "established" or ephemeral[0] <= socket.port <= ephemeral[1]
+    peer = None
+    if socket.state == "established":
+        far = "*" if ephemeral[0] <= socket.peer_port <= ephemeral[1] else str(socket.peer_port)
+        peer = f"{socket.peer}:{far}"
+    return {
+        "protocol": socket.protocol,
+        "state": socket.state,
+        "address": socket.address,
+        "port": None if chosen else socket.port,
+        "peer": peer,
+        **one.process,
+    }
+
+
+def _key(stable: Mapping[str, Json]) -> str:
+    who = f"{stable['user']} {stable['exe'] or '?'}"
+    if stable["state"] == "established":
+        return f"{stable['protocol']} {stable['address']} to {stable['peer']} by {who}"
+    if stable["port"] is None:
+        return f"{stable['protocol']} {stable['address']}:* by {who}"
+    return f"{stable['protocol']} {stable['address']}:{stable['port']}"
+
+
+def _volatile(alike: list[_Held], stable: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        "count": len(alike),
+        "pid": sorted({pid for one in alike for pid in one.pids}),
+        "ports": sorted({one.socket.port for one in alike}) if stable["port"] is None else [],
+    }
+
+
+SCOPE = ItemScope(
+    name="sockets",
+    doc="Listening TCP and UDP sockets and outgoing connections, with the process behind each",
+    columns=COLUMNS,
+    probes=(*_sockets.PROBES, *_proc_probes.PROBES),
+    parse=parse,
+)

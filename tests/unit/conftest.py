@@ -1,0 +1,93 @@
+"""What tests of several scopes share: recordings of the lab's hosts as the results that a scope's parser gets."""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from driftscan.collect.bundle import BundleSink, Task, by_scope, new_nonce, program
+from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.scopes.base import scopes
+from driftscan.transport.replay import load
+
+RECORDINGS = Path(__file__).parent.parent / "recordings"
+
+
+class Recordings:
+    """Called with a flavor of the lab and a scope, gives its recorded results by probe name, as `parse` gets them."""
+
+    def __call__(self, flavor: str, scope: str) -> dict[str, ProbeResult]:
+        folder = RECORDINGS / flavor / scope
+        probes = [index.stem for index in sorted(folder.glob("*.json"))]
+        results = {probe: result for probe in probes if (result := load(RECORDINGS / flavor, scope, probe))}
+        assert results, f"no recording in {folder}: make one with driftscan scan --record"
+        return results
+
+    @staticmethod
+    def flavors(scope: str) -> list[str]:
+        """Return the flavors that were recorded for `scope`."""
+        return sorted(folder.parent.name for folder in RECORDINGS.glob(f"*/{scope}"))
+
+
+def look(root: Path, scope: str, shell: str = "sh") -> dict[str, ProbeResult]:
+    """Run the probes of a scope that need no running kernel below `root`, as the transport `image` does."""
+    tasks = [Task(scope, probe) for probe in scopes()[scope].probes if not probe.live]
+    nonce = new_nonce()
+    sink = BundleSink(tasks, nonce)
+    command = [*shell.split(), "-c", program(tasks, nonce, str(root)).decode()]
+    stdin, held_open = os.pipe()  # its end would end the bundle
+    try:
+        ended = subprocess.run(
+            command, stdin=stdin, capture_output=True, check=False, timeout=60, start_new_session=True
+        )
+    finally:
+        os.close(stdin)
+        os.close(held_open)
+    sink.stdout(ended.stdout)
+    sink.stderr(ended.stderr)
+    sink.finish(Outcome.FAILED, "the shell ended")
+    return by_scope(sink.results, scope)
+
+
+def cut(results: dict[str, ProbeResult], probe: str, size: int) -> dict[str, ProbeResult]:
+    """Return `results` with the output of `probe` cut off after `size` bytes, as when a host stops answering."""
+    result = results[probe]
+    return {**results, probe: replace(result, outcome=Outcome.TIMEOUT, stdout=result.stdout[:size])}
+
+
+@st.composite
+def garbled(draw: st.DrawFn, results: Iterable[ProbeResult]) -> dict[str, ProbeResult]:
+    """Draw results of a hostile host: each output cut off, overwritten in the middle, or spliced with another's."""
+    known = list(results)
+    every = [data for result in known for data in (result.stdout, *(file.data for file in result.files)) if data]
+
+    def spoil(data: bytes) -> bytes:
+        kind = draw(st.sampled_from(["whole", "cut", "overwritten", "spliced"]))
+        at = draw(st.integers(0, len(data)))
+        if kind == "cut":
+            return data[:at]
+        if kind == "overwritten":
+            return data[:at] + draw(st.binary(max_size=20)) + data[at + draw(st.integers(0, 20)) :]
+        if kind == "spliced" and every:
+            other = draw(st.sampled_from(every))
+            return data[:at] + other[draw(st.integers(0, len(other))) :][:2000] + data[at:]
+        return data
+
+    return {
+        one.probe: replace(
+            one,
+            stdout=spoil(one.stdout),
+            files=tuple(replace(file, data=spoil(file.data)) for file in one.files),
+        )
+        for one in known
+    }
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Recordings:
+    """Give `recorded(FLAVOR, SCOPE)`, a dict of ProbeResult by probe name, and `recorded.flavors(SCOPE)`."""
+    return Recordings()

@@ -1,0 +1,182 @@
+"""The file tree: what goes in comes out, in any order that a walk can have, and equal trees have equal names."""
+
+import os
+import re
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftscan.model.tree import Record, TreeBuilder, children, descend, listing, reachable, search, walk
+
+NAMES = st.binary(min_size=1, max_size=6).filter(
+    lambda name: not set(name) & {0, ord("/")} and name not in {b".", b".."}
+)
+LEAF = st.tuples(
+    st.sampled_from([b"f644", b"l777", b"s755", b"p600"]), st.binary(max_size=8).filter(lambda t: b"\0" not in t)
+)
+TREES = st.recursive(
+    st.dictionaries(NAMES, LEAF, max_size=5),
+    lambda below: st.dictionaries(NAMES, LEAF | below, max_size=5),
+    max_leaves=60,
+)
+ROOT: Record = (b"", b"d755 0 0 4096 1.5", b"2.5 1 3", b"")
+
+
+def records(tree: dict, prefix: bytes = b"", inode: list[int] | None = None) -> list[Record]:
+    counter = inode or [1]
+    found: list[Record] = []
+    for name, what in tree.items():
+        counter[0] += 1
+        path = prefix + name
+        if isinstance(what, dict):
+            found.append((path, b"d755 0 0 4096 7.0", b"9.0 %d 2" % counter[0], b""))
+            found += records(what, path + b"/", counter)
+        else:
+            kind, target = what
+            link = target if kind.startswith(b"l") else b""
+            found.append((path, kind + b" 1 2 33 4.0", b"8.0 %d 1" % counter[0], link))
+    return found
+
+
+def build(found: list[Record], *, at_once: int = 1000) -> TreeBuilder:
+    builder = TreeBuilder()
+    builder.begin(b"")
+    for start in range(0, len(found), at_once):
+        builder.add(found[start : start + at_once])
+    return builder
+
+
+@given(TREES, st.integers(1, 7))
+def test_every_record_comes_back(tree: dict, at_once: int) -> None:
+    found = records(tree)
+    builder = build([ROOT, *found], at_once=at_once)
+    built = builder.finish()
+    assert builder.strays == 0
+    seen = {entry.path: entry for entry in walk(built.objects, built.tree, built.stats)}
+    assert set(seen) == {b"/" + path for path, *_ in found}
+    assert built.entries == len(found)
+    for path, meta, stats, link in found:
+        entry = seen[b"/" + path]
+        assert entry.kind == chr(meta[0])
+        assert entry.link == link
+        assert entry.inode == int(stats.split()[1])
+        if entry.kind == "d":
+            assert (entry.mode, entry.owner, entry.mtime, entry.ctime) == (0o755, (0, 0), 7.0, 9.0)
+        else:
+            assert (entry.meta, entry.stats) == (meta, stats)
+            assert (entry.size, entry.mtime) == (33, 4.0)
+
+
+@given(TREES)
+def test_order_of_the_walk_does_not_matter(tree: dict) -> None:
+    def turned(below: dict) -> dict:
+        return {name: turned(what) if isinstance(what, dict) else what for name, what in reversed(below.items())}
+
+    one, other = build([ROOT, *records(tree)]).finish(), build([ROOT, *records(turned(tree))]).finish()
+    assert one.tree == other.tree
+
+
+def test_a_large_directory_is_an_object_of_its_own_and_is_found_by_its_parent() -> None:
+    tree = {b"big": {b"%03d" % n: (b"f644", b"") for n in range(200)}, b"small": {b"x": (b"f644", b"")}}
+    built = build([ROOT, *records(tree)]).finish()
+    assert len(built.objects) == 4
+    (below,) = children(built.objects[built.tree], "tree")
+    (beside,) = children(built.objects[built.stats], "stats")
+    assert {built.tree, built.stats, below, beside} == set(built.objects)
+    assert children(built.objects[below], "tree") == []
+
+
+def test_no_name_or_target_of_a_host_passes_for_a_digest() -> None:
+    forged = b"f" * 64
+    tree = {b"a": (b"l777", b"d755 0 0"), forged: (b"f644", b""), b"d755 0 0": (b"l777", forged)}
+    built = build([ROOT, *records({b"x": tree, b"d755 0 0": {}})]).finish()
+    assert children(built.objects[built.tree], "tree") == []
+
+
+def test_search_finds_what_a_walk_would_and_opens_no_more_than_it_must() -> None:
+    tree = {b"%d" % d: {b"%03d" % n: (b"f644", b"") for n in range(100)} for d in range(5)}
+    tree[b"3"][b"odd"] = (b"f4755", b"")
+    tree[b"4"][b"below"] = {b"deep": {b"%03d" % n: (b"f4711", b"") for n in range(100)}}
+    built = build([ROOT, *records(tree)]).finish()
+    wanted = rb"f4\d\d\d "
+    found = [entry.path for entry in search(built.objects, built.tree, built.stats, wanted)]
+    walked = [e.path for e in walk(built.objects, built.tree, built.stats) if re.match(wanted, e.meta)]
+    assert found == walked
+    assert len(found) == 101
+    told = reachable(built.objects, built.tree, lambda data: b"f4" in data)
+    assert [name for name, _ in told][-1] == built.tree
+    assert len(told) == 5  # the root, 3, 4, 4/below and 4/below/deep
+
+
+def test_listing_shows_one_object() -> None:
+    tree = {
+        b"a": {b"b": {b"c": (b"f644", b"")}, b"l": (b"l777", b"t")},
+        b"big": {b"%d" % n: (b"f600", b"") for n in range(99)},
+    }
+    built = build([ROOT, *records(tree)]).finish()
+    seen = {path: child for path, _, child in listing(built.objects[built.tree], b"/top")}
+    assert list(seen) == [b"/top/a", b"/top/a/b", b"/top/a/b/c", b"/top/a/l", b"/top/big"]
+    assert seen.pop(b"/top/big").hex()
+    assert set(seen.values()) == {b""}
+
+
+def test_descend_opens_only_what_lies_on_the_way() -> None:
+    tree = {name: {b"%03d" % n: (b"f644", b"") for n in range(200)} for name in (b"a", b"ab", b"b")}
+    built = build([ROOT, *records(tree)]).finish()
+
+    class Watched(dict[bytes, bytes]):
+        opened = 0
+
+        def __getitem__(self, name: bytes) -> bytes:
+            Watched.opened += 1
+            return super().__getitem__(name)
+
+    found = list(descend(Watched(built.objects), built.tree, built.stats, b"/a"))
+    assert len(found) == 201
+    assert found[0].path == b"/a"
+    assert all(entry.path.startswith(b"/a/") for entry in found[1:])
+    assert Watched.opened == 4
+    assert list(descend(built.objects, built.tree, built.stats, b"/nothing")) == []
+
+
+def test_a_mount_that_was_walked_before_hangs_where_it_is_mounted() -> None:
+    builder = TreeBuilder()
+    builder.begin(b"mnt/data")
+    builder.add([(b"mnt/data/", b"d755 0 0 1 1", b"1 1 1", b""), (b"mnt/data/x", b"f600 0 0 1 1", b"1 2 1", b"")])
+    builder.begin(b"")
+    builder.add([ROOT, *records({b"mnt": {b"data": {}, b"other": (b"f644", b"")}})])
+    built = builder.finish()
+    paths = [entry.path for entry in walk(built.objects, built.tree, built.stats)]
+    assert paths == [b"/mnt", b"/mnt/data", b"/mnt/data/x", b"/mnt/other"]
+
+
+def test_a_record_without_its_directory_is_counted_and_left_out() -> None:
+    builder = build([ROOT, (b"a", b"f644 0 0 1 1", b"1 1 1", b""), (b"gone/b", b"f644 0 0 1 1", b"1 1 1", b"")])
+    built = builder.finish()
+    assert builder.strays == 1
+    assert [entry.path for entry in walk(built.objects, built.tree, built.stats)] == [b"/a"]
+
+
+def test_an_unchanged_directory_has_the_same_name_and_a_changed_file_changes_its_ancestors_only() -> None:
+    tree = {name: {b"%03d" % n: (b"f644", b"") for n in range(100)} for name in (b"a", b"b")}
+    before = build([ROOT, *records(tree)]).finish()
+    tree[b"b"][b"007"] = (b"s755", b"")
+    after = build([ROOT, *records(tree)]).finish()
+    assert before.stats == after.stats
+    assert len(set(after.objects) - set(before.objects)) == 2
+
+
+def test_this_directory_as_find_would_list_it(tmp_path: Path) -> None:
+    (tmp_path / "odd\nname").write_text("x")
+    (tmp_path / "link").symlink_to("odd\nname")
+    found = []
+    for entry in os.scandir(os.fsencode(tmp_path)):
+        kind = b"l" if entry.is_symlink() else b"f"
+        target = os.readlink(entry.path) if entry.is_symlink() else b""
+        found.append((entry.name, kind + b"644 0 0 1 1", b"1 1 1", target))
+    built = build([ROOT, *found]).finish()
+    assert {entry.path: entry.link for entry in walk(built.objects, built.tree, built.stats)} == {
+        b"/odd\nname": b"",
+        b"/link": b"odd\nname",
+    }
