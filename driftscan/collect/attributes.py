@@ -1,0 +1,243 @@
+"""The second look at files: digests, capabilities, ACLs, flags and attributes of what the survey made interesting."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from driftscan.model.item import Item, Json
+from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.model.ownership import Ownership
+from driftscan.model.text import text
+from driftscan.model.tree import Built, listing, walk
+from driftscan.scopes.base import Parsed, Probe
+
+_HASH_LIMIT = 1 << 20  # bytes; a larger file that no package knows is data, not configuration
+_ATTRIBUTE_LIMIT = 50_000  # paths that no package owns of which flags, ACLs and attributes are looked at
+_TIMEOUT = 900.0
+_GRACE = 2.0  # seconds by which a package's files may be younger than its own note of their unpacking
+
+_REGULAR = ord("f")
+_EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
+
+_LISTS_EXECUTABLE = re.compile(rb"\0" + _EXECUTABLE.pattern)
+_LISTS_CHILD = re.compile(rb"\0[0-9a-f]{64}\0")
+
+Values = dict[bytes, Json]  # path -> value
+
+
+@dataclass(slots=True)
+class Selection:
+    """The paths that are looked at again, and why there may be fewer than there are."""
+
+    digests: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))  # algorithm -> paths
+    executables: list[bytes] = field(default_factory=list)
+    others: list[bytes] = field(default_factory=list)  # owned by no package, or changed after it was unpacked
+    left_out: int = 0
+
+
+def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, full: bool) -> Selection:
+    """Choose what to look at again.
+
+    A packaged file that was changed after its package was unpacked has a later ctime: only those are hashed, unless
+    `full`. A file that no package owns, among files that packages own, is configuration or a stranger: hashed too.
+    """
+    chosen = Selection()
+    others: list[bytes] = []
+    foreign: list[tuple[bytes, bytes]] = []
+
+    def enter(path: bytes, child: bytes) -> bool:
+        if path in ownership.directories:
+            return True
+        foreign.append((path, child))
+        return False
+
+    seen = 0
+    for entry in walk(built.objects, built.tree, built.stats, enter):
+        seen += 1
+        path, meta = entry.path, entry.meta
+        regular = meta[0] == _REGULAR
+        owned = ownership.get(path)
+        if owned is not None and not (regular and (full or entry.ctime > owned[0].unpacked + _GRACE)):
+            continue
+        others.append(path)
+        if regular and _EXECUTABLE.match(meta):
+            chosen.executables.append(path)
+        if owned is not None:
+            algorithm, colon, _ = owned[1].partition(b":")
+            chosen.digests[algorithm.decode() if colon and algorithm.isalnum() else "sha256"].append(path)
+        elif regular and path.rpartition(b"/")[0] in ownership and entry.size <= _HASH_LIMIT:
+            chosen.digests["sha256"].append(path)
+    among_packaged = len(others)
+    _look_into(built, foreign, others, chosen)
+    unopened = built.entries - seen - (len(others) - among_packaged)
+    chosen.others = list(dict.fromkeys([*unwritable, *others]))[:_ATTRIBUTE_LIMIT]
+    chosen.left_out = unopened + len(others) - len(chosen.others)
+    return chosen
+
+
+def _look_into(built: Built, foreign: list[tuple[bytes, bytes]], others: list[bytes], chosen: Selection) -> None:
+    """Go through directories without anything packaged, topmost first, as long as there is room for what is found.
+
+    Executables are wanted wherever they are: after that only objects that list one are opened.
+    """
+    level = foreign
+    while level:
+        below: list[tuple[bytes, bytes]] = []
+        for prefix, name in level:
+            data = built.objects[bytes.fromhex(name.decode())]
+            room = len(others) < _ATTRIBUTE_LIMIT
+            if not room and not _LISTS_EXECUTABLE.search(data) and not _LISTS_CHILD.search(data):
+                continue
+            for path, meta, child in listing(data, prefix):
+                if child:
+                    below.append((path, child))
+                if room:
+                    others.append(path)
+                if meta[0] == _REGULAR and _EXECUTABLE.match(meta):
+                    chosen.executables.append(path)
+        level = below
+
+
+def probes(chosen: Selection) -> list[Probe]:
+    """Return the probes of the second look; each has its paths in its script."""
+    made = [
+        _probe(f"digest {algorithm}", f"{algorithm}sum", f"{algorithm}sum", paths, accepts=frozenset({0, 1, 123}))
+        for algorithm, paths in sorted(chosen.digests.items())
+        if algorithm in {"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
+    ]
+    some_vanished = frozenset({0, 1, 123})
+    return [
+        *made,
+        _probe("capabilities", "getcap", "getcap", chosen.executables, accepts=some_vanished),
+        _probe("acl", "getfacl", "getfacl -P -s -p -n", chosen.others, accepts=some_vanished),
+        _probe("xattrs", "getfattr", "getfattr -h -m - --absolute-names", chosen.others, accepts=some_vanished),
+        _probe("flags", "lsattr", "lsattr -d", chosen.others, accepts=some_vanished),
+    ]
+
+
+def _probe(name: str, tool: str, command: str, paths: Sequence[bytes], *, accepts: frozenset[int]) -> Probe:
+    # Two statuses matter, xargs' and the tool's; both end as xargs' 0 or 123. Paths that vanished meanwhile are no
+    # failure, and what cannot be read is seen by its absence from the answer.
+    script = "{\n" + "\n".join(_printf(paths)) + f'\n:\n}} | (cd "$R/" && xargs -0 {command} 2>/dev/null)'
+    return Probe(name, script, tools=(tool, "xargs"), accepts=accepts, timeout=_TIMEOUT, limit=512 << 20)
+
+
+def _printf(paths: Sequence[bytes], at_once: int = 500) -> Iterable[str]:
+    """Spell `paths`, NUL-terminated and relative to the root, as builtin printf commands: no argument limit holds."""
+    for start in range(0, len(paths), at_once):
+        words = b"".join([b".%s\0" % path for path in paths[start : start + at_once]])
+        for special, spelled in (
+            (b"\\", b"\\\\"),
+            (b"%", b"%%"),
+            (b"'", b"\\047"),
+            (b"\n", b"\\012"),
+            (b"\0", b"\\000"),
+        ):
+            words = words.replace(special, spelled)
+        yield "printf '" + words.decode("utf-8", "surrogateescape") + "'"
+
+
+def parse(results: Mapping[str, ProbeResult], chosen: Selection, skipped: Mapping[bytes, str]) -> Parsed:
+    """Turn the second look into one item per path that has more to it than the tree says."""
+    found: dict[bytes, dict[str, Json]] = defaultdict(dict)
+    for path, why in skipped.items():
+        found[b"/" + path]["not_walked"] = why
+    unparsed: dict[str, str] = {}
+    notes = []
+    for name, result in results.items():
+        column, read = _reader(name)
+        if result.outcome is Outcome.ABSENT:
+            notes.append(f"{column}: not looked at, {result.detail}")
+            continue
+        values, strange = read(result.stdout)
+        for path, value in values.items():
+            found[path][column] = value
+        if strange and result.outcome is Outcome.OK:
+            unparsed[name] = f"{strange} lines not understood"
+    if chosen.left_out:
+        total = chosen.left_out + len(chosen.others)
+        notes.append(
+            f"acl, xattrs, flags: looked at {len(chosen.others):,} of {total:,} unpackaged paths, topmost first"
+        )
+    items = [Item("files", text(path), dict(sorted(values.items()))) for path, values in sorted(found.items())]
+    return Parsed(items=items, unparsed=unparsed, notes=notes)
+
+
+def _reader(probe: str) -> tuple[str, Callable[[bytes], tuple[Values, int]]]:
+    name, _, algorithm = probe.partition(" ")
+    if name == "digest":
+        return "digest", lambda data: _parse_sums(data, algorithm)
+    return name, {
+        "capabilities": _parse_getcap,
+        "acl": _parse_getfacl,
+        "xattrs": _parse_getfattr,
+        "flags": _parse_lsattr,
+    }[name]
+
+
+_SUM = re.compile(rb"(\\?)([0-9a-f]{32,128}) [ *]\.(/.*)", re.DOTALL)
+_UNESCAPE = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
+
+
+def _parse_sums(data: bytes, algorithm: str) -> tuple[Values, int]:
+    values: Values = {}
+    strange = 0
+    for line in data.split(b"\n")[:-1]:
+        match = _SUM.fullmatch(line)
+        if match is None:
+            strange += 1
+            continue
+        escaped, hexadecimal, path = match.groups()
+        if escaped:
+            path = re.sub(rb"\\[\\nr]", lambda found: _UNESCAPE[found[0]], path)
+        values[path] = f"{algorithm}:{hexadecimal.decode()}"
+    return values, strange
+
+
+_CAP = re.compile(rb"\.(/.*?) (?:= )?((?:cap_|[0-9]|=|all)[\w,=+ ]*)", re.DOTALL)
+
+
+def _parse_getcap(data: bytes) -> tuple[Values, int]:
+    matches = [_CAP.fullmatch(line) for line in data.split(b"\n")[:-1]]
+    return {match[1]: text(match[2]) for match in matches if match}, matches.count(None)
+
+
+def _blocks(data: bytes) -> Iterable[tuple[bytes, list[bytes]]]:
+    """Split the output of getfacl and getfattr: `# file: PATH` with octal escapes, lines, an empty line."""
+    for block in data.split(b"\n\n"):
+        first, _, rest = block.partition(b"\n")
+        if first.startswith(b"# file: ./") and rest:
+            path = re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 0xFF]), first[len(b"# file: .") :])
+            yield path, rest.split(b"\n")
+
+
+def _parse_getfacl(data: bytes) -> tuple[Values, int]:
+    return {
+        path: [text(line.partition(b"\t")[0]) for line in lines if line and not line.startswith(b"#")]
+        for path, lines in _blocks(data)
+    }, 0
+
+
+def _parse_getfattr(data: bytes) -> tuple[Values, int]:
+    return {path: sorted(text(line) for line in lines if line) for path, lines in _blocks(data)}, 0
+
+
+_FLAGS = re.compile(rb"([-a-zA-Z]{6,32}) \.(/.*)", re.DOTALL)
+_TOLD = {ord("i"): "immutable", ord("a"): "append-only"}  # the others tune the filesystem and bar nobody
+
+
+def _parse_lsattr(data: bytes) -> tuple[Values, int]:
+    """Read lsattr, which does not escape: a line without flags goes on with the path of the line before."""
+    values: Values = {}
+    path, flags = b"", b""
+    for line in [*data.split(b"\n")[:-1], b"------ ./"]:
+        match = _FLAGS.fullmatch(line)
+        if match is None:
+            path += b"\n" + line
+            continue
+        told = [word for letter, word in _TOLD.items() if letter in flags]
+        if told and path:
+            values[path] = told
+        flags, path = match[1], match[2]
+    return values, 0

@@ -1,0 +1,119 @@
+LC_ALL=C LANG=C LANGUAGE=C TZ=UTC0
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+export LC_ALL LANG LANGUAGE TZ PATH
+unset ENV BASH_ENV CDPATH HISTFILE GREP_OPTIONS POSIXLY_CORRECT LD_PRELOAD 2>/dev/null
+umask 077
+SELF=$$
+
+# When the auditor goes away (Ctrl-C, a lost line, a probe given up), stdin ends: end everything that was started.
+exec 3<&0
+( trap '' TERM; while read -r ds_x <&3; do :; done; kill -TERM 0; sleep 2; kill -KILL 0 ) >/dev/null 2>&1 &
+WATCH=$!
+exec 3<&- </dev/null
+
+renice -n 19 -p "$$" >/dev/null 2>&1
+ionice -c 3 -p "$$" >/dev/null 2>&1
+
+ds_mark() { printf '\n%s %s\n' "$N" "$*"; }
+
+ds_absent() { ds_mark absent "$@"; exit 0; }
+
+ds_denied() { ds_mark denied "$@"; exit 0; }
+
+# ds_real PATH: sets ds_p to where PATH is; in an image its links are followed inside the image
+ds_real() {
+  ds_p=$1
+  [ -n "$R" ] || return 0
+  ds_rest=$1 ds_p=$R ds_links=0
+  while [ -n "$ds_rest" ]; do
+    ds_rest=${ds_rest#/} ds_c=${ds_rest%%/*}
+    case $ds_rest in */*) ds_rest=/${ds_rest#*/} ;; *) ds_rest= ;; esac
+    case $ds_c in
+      '' | .) continue ;;
+      ..) [ "$ds_p" = "$R" ] || ds_p=${ds_p%/*}; continue ;;
+    esac
+    if [ -L "$ds_p/$ds_c" ] && [ "$ds_links" -lt 40 ]; then
+      ds_links=$((ds_links + 1)) ds_l=$(readlink "$ds_p/$ds_c")
+      case $ds_l in /*) ds_p=$R ;; esac
+      ds_rest=/$ds_l$ds_rest
+    else
+      ds_p=$ds_p/$ds_c
+    fi
+  done
+}
+
+# ds_gone PATH: PATH does not exist, and that is certain, for the nearest directory that does exist can be searched
+ds_gone() {
+  ds_up=${1%/*}
+  while [ -n "$ds_up" ] && [ ! -e "$ds_up" ]; do ds_up=${ds_up%/*}; done
+  [ -x "${ds_up:-/}" ]
+}
+
+ds_file() {
+  for ds_f; do
+    ds_real "$ds_f"
+    if [ -f "$ds_p" ] && [ -r "$ds_p" ]; then
+      printf '\n%s file ok\n%s\000' "$N" "$ds_f"
+      if dd if="$ds_p" bs=65536 count=17 2>/dev/null; then ds_mark close; else ds_mark close broken; fi
+      continue
+    elif [ -f "$ds_p" ]; then
+      printf '\n%s file denied\n%s\000' "$N" "$ds_f"
+    elif [ -e "$ds_p" ] || [ -L "$ds_p" ]; then
+      printf '\n%s file other\n%s\000' "$N" "$ds_f"
+    elif ds_gone "$ds_p"; then
+      printf '\n%s file absent\n%s\000' "$N" "$ds_f"
+    else
+      printf '\n%s file denied\n%s\000' "$N" "$ds_f"
+    fi
+    ds_mark close
+  done
+}
+
+ds_dir() {
+  for ds_t; do
+    ds_real "$ds_t"
+    if [ -d "$ds_p" ] && [ -r "$ds_p" ] && [ -x "$ds_p" ]; then
+      for ds_e in "$ds_p"/* "$ds_p"/.[!.]* "$ds_p"/..?*; do
+        if [ -f "$ds_e" ] || [ -L "$ds_e" ]; then ds_file "$ds_t/${ds_e##*/}"; fi
+      done
+    elif [ -d "$ds_p" ]; then
+      printf '\n%s file denied\n%s\000' "$N" "$ds_t"
+      ds_mark close
+    else
+      ds_file "$ds_t"
+    fi
+  done
+}
+
+# ds_run NUMBER FUNCTION: stderr has markers of its own, so that it is split per probe with no temporary file
+ds_run() {
+  ds_mark begin "$1" >&2
+  ( "$2" ) </dev/null
+  ds_rc=$?
+  ds_mark end "$1" >&2
+}
+
+# ds_run_tty NUMBER FUNCTION: on a terminal stdout and stderr are one, so stderr is held back until stdout has ended
+ds_run_tty() {
+  ds_err=$( { ( "$2" ) </dev/null 4>&-; } 2>&1 1>&4 )
+  ds_rc=$?
+  ds_mark stderr
+  printf '%s' "$ds_err"
+}
+
+# ds_probe NUMBER FUNCTION TOOLS
+ds_probe() {
+  ds_mark begin "$1"
+  ds_missing='' ds_rc=0
+  for ds_tool in $3; do command -v "$ds_tool" >/dev/null 2>&1 || ds_missing="$ds_missing $ds_tool"; done
+  if [ -n "$ds_missing" ]; then
+    ds_mark absent "no$ds_missing on the host"
+    set -- "$1" :
+  fi
+  if [ -n "$TTY" ]; then
+    ds_run_tty "$1" "$2" 4>&1
+  else
+    ds_run "$1" "$2"
+  fi
+  ds_mark end "$1" "$ds_rc"
+}

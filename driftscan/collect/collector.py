@@ -1,0 +1,184 @@
+"""The collector: one scan of one host, from an open connection to a snapshot."""
+
+import gc
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from driftscan.collect import attributes, survey
+from driftscan.collect.assemble import Seen, assemble
+from driftscan.collect.bundle import Task, by_scope
+from driftscan.collect.runner import Link, Results, run_tasks
+from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.model.ownership import Ownership
+from driftscan.model.snapshot import Snapshot
+from driftscan.model.tree import Built, TreeBuilder
+from driftscan.scopes.base import Parsed, Scope, scopes
+from driftscan.scopes.files import MOUNTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FILES = "files"
+Progress = Callable[[str, int], None]  # the scope in hand, entries of the file tree so far
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be collected: `scopes` by name (all of them when empty), `full` hashes every packaged file."""
+
+    scopes: tuple[str, ...] = ()
+    full: bool = False
+
+    def asked(self) -> list[Scope]:
+        """Return the scopes that are collected; what is derived from the files comes with them."""
+        wanted = set(self.scopes) or set(scopes())
+        if any(scopes()[name].derive for name in wanted):
+            wanted |= {_FILES, "packages"}
+        return [scope for name, scope in scopes().items() if name in wanted]
+
+
+@dataclass(slots=True)
+class _Tree:
+    """The file tree as it grows, and what was seen on the way."""
+
+    builder: TreeBuilder = field(default_factory=TreeBuilder)
+    plan: survey.Plan | None = None
+    readers: list[survey.Survey] = field(default_factory=list)
+    results: Results = field(default_factory=dict)
+
+
+def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scope, _files: None) -> Snapshot:
+    """Scan the host behind `link` and return what was seen under `name`.
+
+    Raises TransportError when the host shows nothing at all; what else goes wrong is told by the coverage.
+    """
+    taken, started = datetime.now(timezone.utc), time.monotonic()
+    asked = wish.asked()
+    tree = _Tree()
+
+    def watch(scope: str) -> None:
+        progress(scope, tree.builder.entries)
+
+    with _no_garbage_collection():
+        small, parsed = _both_lanes(link, asked, tree, watch)
+        built = tree.builder.finish()
+        for scope in asked:
+            if scope.name not in parsed and scope.name != _FILES:
+                parsed[scope.name] = scope.parse(by_scope(small, scope.name))
+        ownership = _ownership(parsed, small, tree.builder)
+        if any(scope.name == _FILES for scope in asked):
+            parsed[_FILES] = _second_look(link, wish, tree, built, ownership, watch)
+        seen = [Seen(scope, _results(scope, small, tree), parsed[scope.name]) for scope in asked]
+        items, coverage = assemble(seen, ownership)
+    return Snapshot(
+        host=name,
+        taken=taken,
+        seconds=time.monotonic() - started,
+        transport=link.transport.name,
+        items=items,
+        coverage=coverage,
+        tree=built.tree,
+        stats=built.stats,
+        objects=built.objects,
+        manifests=parsed["packages"].manifests if "packages" in parsed else (),
+        files=built.entries,
+        known_links=tree.builder.links,
+    )
+
+
+@contextmanager
+def _no_garbage_collection() -> "Iterator[None]":
+    """Hold the collector of cycles back: half a million small tuples make none, and looking for them costs a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _both_lanes(
+    link: Link, asked: Sequence[Scope], tree: _Tree, watch: Callable[[str], None]
+) -> tuple[Results, dict[str, Parsed]]:
+    """Run the survey of the files on one channel while all small probes run on another."""
+    psutil = link.transport.local and not link.privilege.sudo
+    local = {scope.name: scope.local for scope in asked if scope.local is not None and psutil}
+    tasks = [
+        Task(scope.name, probe)
+        for scope in asked
+        if scope.name != _FILES and scope.name not in local
+        for probe in scope.probes
+        if link.transport.live or not probe.live
+    ]
+    with ThreadPoolExecutor(1, thread_name_prefix="survey") as pool:
+        try:
+            files = any(scope.name == _FILES for scope in asked)
+            walking = pool.submit(_walk, link, tree, watch) if files else None
+            results = run_tasks(link, tasks, watch) if tasks else {}
+            parsed = {name: look() for name, look in local.items()}
+            if walking is not None:
+                walking.result()
+        except BaseException:
+            link.transport.close()  # ends the other lane, so that the pool can be left
+            raise
+    return results, parsed
+
+
+def _walk(link: Link, tree: _Tree, watch: Callable[[str], None]) -> None:
+    tree.results |= run_tasks(link, [Task(_FILES, MOUNTS)], watch)
+    shown = tree.results[_FILES, MOUNTS.name]
+    if shown.outcome is not Outcome.OK:
+        return
+    tree.plan = survey.plan(shown.stdout, link.transport.root.encode("utf-8", "surrogateescape"))
+    separator = secrets.token_hex(8)
+    tasks = []
+    for step in tree.plan.walks:
+        reader = survey.Survey(tree.builder, step, "" if tree.plan.gnu else separator)
+        tree.readers.append(reader)
+        tasks.append(Task(_FILES, survey.walk_probe(step, tree.plan, separator), consumer=reader))
+    tree.results |= run_tasks(link, tasks, watch)
+
+
+def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) -> Ownership | None:
+    """Return whose the files are; None where the package database was not seen whole."""
+    packages = parsed.get("packages")
+    if packages is None:
+        return None
+    outcomes = [result.outcome for result in by_scope(small, "packages").values()]
+    if not outcomes or not (packages.manifests or all(outcome.seen for outcome in outcomes)):
+        return None
+    return Ownership(packages.manifests, builder.links)
+
+
+def _second_look(
+    link: Link,
+    wish: Wish,
+    tree: _Tree,
+    built: Built,
+    ownership: Ownership | None,
+    watch: Callable[[str], None],
+) -> Parsed:
+    """Hash and ask after what the survey made interesting."""
+    if tree.plan is None or not built.tree:
+        return Parsed()
+    unwritable = [path for reader in tree.readers for path in reader.unwritable]
+    chosen = attributes.select(built, ownership or Ownership((), {}), unwritable, full=wish.full)
+    results = run_tasks(link, [Task(_FILES, probe) for probe in attributes.probes(chosen)], watch)
+    tree.results |= results
+    return attributes.parse(by_scope(results, _FILES), chosen, tree.plan.skipped)
+
+
+def _results(scope: Scope, small: Results, tree: _Tree) -> list[ProbeResult]:
+    if scope.name != _FILES:
+        return list(by_scope(small, scope.name).values())
+    results = list(by_scope(tree.results, _FILES).values())
+    if any(reader.cut for reader in tree.readers) or tree.builder.strays:
+        results.append(ProbeResult("records", Outcome.UNPARSED, detail="the list of files was cut or garbled"))
+    return results

@@ -1,0 +1,107 @@
+"""Running probes: one bundle after the other until each probe has run or has had its chance."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from driftscan.collect.bundle import BundleSink, Consumer, Task, new_nonce, program
+from driftscan.errors import TransportError
+from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.transport.base import CommandTimeout, Privilege, Transport
+from driftscan.transport.replay import save
+from driftscan.transport.run import run
+
+Results = dict[tuple[str, str], ProbeResult]
+Watch = Callable[[str], None]  # told the scope that is being looked at, whenever something arrives
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A host that is connected: the way to it and as whom commands run there."""
+
+    transport: Transport
+    privilege: Privilege
+    record: Path | None = None  # where what the host shows is written down, for `replay`
+
+
+class _Watched(BundleSink):
+    """A sink that says how it gets on."""
+
+    def __init__(self, tasks: Sequence[Task], nonce: str, watch: Watch, *, tty: bool) -> None:
+        super().__init__(tasks, nonce, tty=tty)
+        self._watch = watch
+
+    def stdout(self, data: bytes) -> None:
+        super().stdout(data)
+        if self.current is not None:
+            self._watch(self.current.scope)
+
+
+def run_tasks(link: Link, tasks: Sequence[Task], watch: Watch) -> Results:
+    """Run every task and return a result for each; a probe that is stuck costs itself alone.
+
+    Raises TransportError when not even the first probe could be begun: nothing is known of the host then.
+    """
+    taken = {_name(task): _Tee(task.consumer) for task in tasks if task.consumer and link.record}
+    left = [replace(task, consumer=taken.get(_name(task), task.consumer)) for task in tasks]
+    results: Results = {}
+    while left:
+        nonce = new_nonce()
+        sink = _Watched(left, nonce, watch, tty=link.privilege.tty)
+        lost = _run_bundle(link, left, nonce, sink)
+        results |= sink.results
+        if sink.left == left:
+            if not results:
+                raise lost or TransportError(_silent(sink))
+            results |= {_name(task): _unrun(task, str(lost or _silent(sink))) for task in left}
+            break
+        left = sink.left
+    if link.record is not None:
+        whole = {name: replace(results[name], stdout=b"".join(tee.chunks)) for name, tee in taken.items()}
+        save(results | whole, link.record)
+    return results
+
+
+class _Tee:
+    """A consumer before another one, which keeps what goes through."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.chunks: list[bytes] = []
+
+    def __call__(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        self._consumer(chunk)
+
+
+def _run_bundle(link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink) -> TransportError | None:
+    """Run one bundle as far as it comes; return what ended it early."""
+    root = link.transport.root
+    started = time.monotonic()
+    try:
+        script = program(tasks, nonce, root, tty=link.privilege.tty)
+        code = run(link.transport, "sh", sink, stdin=script, privilege=link.privilege, hold=True)
+    except CommandTimeout as error:
+        sink.finish(Outcome.TIMEOUT, f"no end after {time.monotonic() - started:.0f} s")
+        return error
+    except TransportError as error:
+        sink.finish(Outcome.FAILED, str(error))
+        return error
+    sink.finish(Outcome.FAILED, f"the shell on the host ended with exit code {code}")
+    return None
+
+
+def _silent(sink: BundleSink) -> str:
+    said = sink.noise.splitlines()
+    return "the host ran no probe" + (
+        f": {said[-1][:200]}" if said else "; is its login shell restricted to a command?"
+    )
+
+
+def _name(task: Task) -> tuple[str, str]:
+    return task.scope, task.probe.name
+
+
+def _unrun(task: Task, why: str) -> ProbeResult:
+    return ProbeResult(task.probe.name, Outcome.FAILED, detail=f"not run: {why}")

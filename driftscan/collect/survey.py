@@ -1,0 +1,288 @@
+"""The file survey: which filesystems are walked, the one streaming find over each, and the reading of its records."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from driftscan.model.text import shown, text
+from driftscan.model.tree import TreeBuilder
+from driftscan.scopes.base import Probe
+
+_FORMAT = r"%p\0%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"
+_TIMEOUT = 1800.0  # seconds for one filesystem
+_LIMIT = 8 << 30  # bytes of records of one filesystem
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+# Of the filesystem types without a block device (`nodev`), these hold files of this machine; the rest is made up by
+# the kernel or comes over the network.
+_OWN = {b"overlay", b"tmpfs", b"zfs", b"ubifs", b"rootfs", b"bcachefs"}
+_VOLATILE = (b"run", b"proc", b"sys", b"dev")  # trees that the next boot makes anew
+_DOT = ord(".")
+_TYPES = {0o01: b"p", 0o02: b"c", 0o04: b"d", 0o06: b"b", 0o10: b"f", 0o12: b"l", 0o14: b"s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One filesystem to walk: `path` without leading "/" (b"" is the root).
+
+    `avoid` are the mounts below it that must not even be touched, `mounts` the harmless ones.
+    """
+
+    path: bytes
+    readonly: bool = False
+    avoid: tuple[bytes, ...] = ()
+    mounts: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is walked, innermost first, what is not and why, and what the host's find can do."""
+
+    walks: tuple[Walk, ...]
+    skipped: dict[bytes, str]
+    gnu: bool
+    root_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    path: bytes
+    device: bytes
+    source_root: bytes
+    kind: bytes
+    readonly: bool
+
+
+def plan(data: bytes, root: bytes = b"") -> Plan:
+    """Make a plan from what the probe `mounts` shows; `root` is the mounted root of an image, else b""."""
+    mountinfo, filesystems, gnu, user = (data.split(b"\0") + [b""] * 4)[:4]
+    nodev = {line.split()[-1] for line in filesystems.splitlines() if line.startswith(b"nodev")}
+    mounts = _below(_parse_mounts(mountinfo), root)
+    skipped = {mount.path: why for mount in mounts.values() if (why := _why_not(mount, nodev, mounts))}
+    inside = {path for path in skipped for other in skipped if path.startswith(other + b"/")}
+    avoid = [path for path in skipped if path not in inside and _harmful(mounts[path], nodev, skipped[path])]
+    walks = []
+    for mount in sorted(mounts.values(), key=lambda mount: mount.path, reverse=True):
+        if mount.path in skipped:
+            continue
+        around = [path for path in avoid if mount.path.startswith(path + b"/")]
+        if around:
+            skipped[mount.path] = f"lies inside {_name(around[0])}, which is not walked"
+            continue
+        below = sorted(path for path in mounts if path and (not mount.path or path.startswith(mount.path + b"/")))
+        touched = tuple(path for path in below if path not in avoid)
+        walks.append(Walk(mount.path, mount.readonly, tuple(path for path in below if path in avoid), touched))
+    topmost = {path: why for path, why in sorted(skipped.items()) if path not in inside}
+    return Plan(tuple(walks), topmost, gnu == b"gnu", user.strip() == b"0")
+
+
+def _parse_mounts(mountinfo: bytes) -> Iterable[_Mount]:
+    for line in mountinfo.splitlines():
+        fields = line.split(b" ")
+        if len(fields) < 9 or b"-" not in fields:
+            continue
+        kind = fields[fields.index(b"-") + 1 :][:1]
+        unescaped = [_ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field) for field in fields[3:5]]
+        yield _Mount(unescaped[1], fields[2], unescaped[0], kind[0] if kind else b"", b"ro" in fields[5].split(b","))
+
+
+def _below(mounts: Iterable[_Mount], root: bytes) -> dict[bytes, _Mount]:
+    """Return the topmost mount of each path at or below `root`, by its path relative to it; `root` is always there.
+
+    A bind mount of a directory onto itself changes nothing for a walk, and is left out.
+    """
+    found: dict[bytes, _Mount] = {b"": _Mount(b"", b"", b"", b"", readonly=False)}
+    for mount in mounts:
+        if mount.path.rstrip(b"/") == root:
+            relative = b""
+        elif mount.path.startswith(root + b"/"):
+            relative = mount.path[len(root) + 1 :]
+        else:
+            continue
+        found[relative] = _Mount(relative, mount.device, mount.source_root, mount.kind, mount.readonly)
+    onto_itself = {
+        path for path, mount in found.items() if any(_seen_at(mount, other) == path for other in found.values())
+    }
+    return {path: mount for path, mount in found.items() if path not in onto_itself}
+
+
+def _why_not(mount: _Mount, nodev: set[bytes], mounts: dict[bytes, _Mount]) -> str:
+    """Return why `mount` is not walked; "" if it is."""
+    if not mount.path:
+        return ""
+    kind = shown(text(mount.kind))
+    first = mount.path.split(b"/")[0]
+    if mount.kind not in _OWN and (mount.kind in nodev or mount.kind.startswith(b"fuse.")):
+        return f"{kind}: not a filesystem of this machine's disks"
+    if first in _VOLATILE and mount.path != b"dev/shm":
+        return f"{kind}: made anew at each boot"
+    if mount.kind == b"overlay":
+        return "overlay: the root of a container, whose layers are walked where they are kept"
+    seen_at = next((at for other in mounts.values() if (at := _seen_at(mount, other)) is not None), None)
+    return "" if seen_at is None else f"the same files as {_name(seen_at)}"
+
+
+def _seen_at(mount: _Mount, other: _Mount) -> bytes | None:
+    """Return where the files of `mount` stand in `other`, None if they do not."""
+    source, base = mount.source_root.rstrip(b"/"), other.source_root.rstrip(b"/")
+    if (
+        mount.device != other.device
+        or not mount.device
+        or len(base) >= len(source)
+        or not source.startswith(base + b"/")
+    ):
+        return None
+    return b"/".join(part for part in (other.path, source[len(base) + 1 :]) if part)
+
+
+def _harmful(mount: _Mount, nodev: set[bytes], why: str) -> bool:
+    """Whether find would hang at `mount` (a dead server), wake it (autofs), or walk into it (same device)."""
+    pseudo = mount.path.split(b"/")[0] in _VOLATILE
+    return not pseudo and (mount.kind in nodev - _OWN or mount.kind.startswith(b"fuse") or why.startswith("the same"))
+
+
+def _name(path: bytes) -> str:
+    return "/" + shown(text(path))
+
+
+def quote(path: bytes) -> str:
+    """Return `path` as one word of a sh program."""
+    return "'" + path.decode("utf-8", "surrogateescape").replace("'", "'\\''") + "'"
+
+
+def walk_probe(walk: Walk, made: Plan, separator: str) -> Probe:
+    """Return the probe that walks one filesystem; `separator` is a random word, for hosts whose stat has no NUL."""
+    top = f'"$R"/{quote(walk.path)}'
+    script = (
+        f"[ ! -f {top} ] || exit 0  # a file can be a mount, and its directory's walk shows it\ncd {top} || exit 1\n"
+    )
+    script += _tools(walk, made, separator) + (_around(walk) if walk.avoid else "ds_tree .")
+    return Probe(f"walk {_name(walk.path)}", script, tools=("find",), timeout=_TIMEOUT, limit=_LIMIT)
+
+
+def _around(walk: Walk) -> str:
+    """Walk everything but what is to be avoided: find looks at each start and each entry, so name only the others."""
+    ancestors = {
+        path[: at.start()] for path in walk.avoid for at in re.finditer(rb"/", path) if at.start() > len(walk.path)
+    }
+    ancestors -= {walk.path}
+    avoid = {_from(walk, path) for path in walk.avoid} | {_from(walk, path) for path in ancestors}
+    mounts = {_from(walk, path) for path in walk.mounts} - avoid
+    script = ["ds_one .", _level(b".", avoid, mounts)]
+    for ancestor in sorted(_from(walk, path) for path in ancestors):
+        script += f"ds_one {quote(ancestor)}", _level(ancestor, avoid, mounts)
+    return "\n".join(script)
+
+
+def _from(walk: Walk, path: bytes) -> bytes:
+    return b"./" + (path[len(walk.path) + 1 :] if walk.path else path)
+
+
+def _level(directory: bytes, avoid: set[bytes], mounts: set[bytes]) -> str:
+    here = quote(directory)
+    skip = [f"{here}/'*'", f"{here}/'.[!.]*'", f"{here}/'..?*'", *map(quote, sorted(_directly(directory, avoid)))]
+    alone = sorted(map(quote, _directly(directory, mounts)))
+    return (
+        f"set --\nfor e in {here}/* {here}/.[!.]* {here}/..?*; do\ncase $e in\n{'|'.join(skip)}) continue ;;\n"
+        + (f'{"|".join(alone)}) ds_one "$e"; continue ;;\n' if alone else "")
+        + 'esac\nset -- "$@" "$e"\ndone\n[ $# -eq 0 ] || ds_tree "$@"'
+    )
+
+
+def _directly(directory: bytes, paths: set[bytes]) -> set[bytes]:
+    return {path for path in paths if path.rpartition(b"/")[0] == directory}
+
+
+def _tools(walk: Walk, made: Plan, separator: str) -> str:
+    """Define ds_tree and ds_one, which print the records of whole trees and of one path."""
+    if made.gnu:
+        # Nobody may write to an immutable file, not even root: so such a record begins with "!".
+        mark = r"\( -writable -o -printf '!' \) " if made.root_user and not walk.readonly else ""
+        body = f"{mark}-printf '{_FORMAT}'"
+        return f'ds_tree() {{ find "$@" -xdev {body}; }}\nds_one() {{ find "$1" -maxdepth 0 -printf \'{_FORMAT}\'; }}\n'
+    stat = f'QUOTING_STYLE=literal xargs -0 stat -c "%f %u %g %s %Y %Z %i %h {separator}%n{separator}%N{separator}"'
+    return (
+        f'ds_tree() {{ find "$@" -xdev -print0 | {stat}; }}\nds_one() {{ find "$1" -maxdepth 0 -print0 | {stat}; }}\n'
+    )
+
+
+class Survey:
+    """Reads the records of one walk as they arrive and hands them to the tree's builder."""
+
+    def __init__(self, builder: TreeBuilder, walk: Walk, separator: str = "") -> None:
+        self.unwritable: list[bytes] = []  # absolute paths that not even root may write: immutable, or swap in use
+        self._builder = builder
+        self._prefix = walk.path
+        self._separator = separator.encode()
+        self._rest: list[bytes] = []
+        self._tail = b""
+        self._begun = False
+
+    def __call__(self, chunk: bytes) -> None:
+        """Take the next bytes of the walk's output."""
+        if not self._begun:
+            self._begun = True
+            self._builder.begin(self._prefix)
+        if self._separator:
+            self._take_stat(chunk)
+        else:
+            self._take_find(chunk)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the output ended in the middle of a record."""
+        return bool(self._tail.strip() or self._rest)
+
+    def _take_find(self, chunk: bytes) -> None:
+        parts = (self._tail + chunk).split(b"\0")
+        self._tail = parts.pop()
+        if self._rest:
+            parts = self._rest + parts
+        whole = len(parts) // 4 * 4
+        self._rest = parts[whole:]
+        fields = iter(parts[:whole])
+        prefix = self._prefix + b"/" if self._prefix else b""
+        self._builder.add(
+            [
+                (prefix + (path[2:] if path[0] == _DOT else self._unmark(path)), meta, stats, link)
+                for path, meta, stats, link in zip(fields, fields, fields, fields, strict=True)
+                if path
+            ]
+        )
+
+    def _unmark(self, path: bytes) -> bytes:
+        self.unwritable.append(b"/" + (self._prefix + path[2:] if self._prefix else path[3:]))
+        return path[3:]
+
+    def _take_stat(self, chunk: bytes) -> None:
+        parts = (self._tail + chunk).split(self._separator)
+        whole = (len(parts) - 1) // 3 * 3
+        self._tail = self._separator.join(parts[whole:])
+        fields = iter(parts[:whole])
+        prefix = self._prefix + b"/" if self._prefix else b""
+        self._builder.add(
+            (prefix + path[2:], *facts, _target(path, told))
+            for numbers, path, told in zip(fields, fields, fields, strict=True)
+            if (facts := _stat_facts(numbers)) is not None
+        )
+
+
+def _target(path: bytes, told: bytes) -> bytes:
+    """Return where a link leads from stat's %N, which busybox quotes and GNU, told to be literal, does not."""
+    for before, after in ((b"'%s' -> '" % path, b"'"), (b"%s -> " % path, b"")):
+        if told.startswith(before):
+            return told[len(before) :].removesuffix(after)
+    return b""
+
+
+def _stat_facts(numbers: bytes) -> tuple[bytes, bytes] | None:
+    """Turn `stat -c "%f %u %g %s %Y %Z %i %h"` into the two fields that find prints; None if it is not that."""
+    fields = numbers.split()
+    if len(fields) != 8 or not all(field.isdigit() for field in fields[1:]):
+        return None
+    raw, uid, gid, size, mtime, ctime, inode, links = fields
+    try:
+        mode = int(raw, 16)
+    except ValueError:
+        return None
+    kind = _TYPES.get(mode >> 12, b"U")
+    return b"%s%o %s %s %s %s" % (kind, mode & 0o7777, uid, gid, size, mtime), b"%s %s %s" % (ctime, inode, links)
