@@ -1,0 +1,63 @@
+"""How values become what is stored: canonical JSON, digests, compressed bytes."""
+
+import json
+import math
+import re
+import zlib
+from json.encoder import encode_basestring
+
+from driftscan.model.item import Json
+from driftscan.model.text import text
+from driftscan.model.tree import digest
+
+# Measured on the tree and stats objects of 526,000 files (45 MB): level 1 takes 0.33 s and leaves 7.25 MB, level 3
+# 0.38 s and 6.94, level 4 0.50 s and 6.51, level 6 0.71 s and 6.17. A person waits for the first scan, and every night
+# keeps what changed: 4 has most of the space for less than half of the time that 6 adds.
+_LEVEL = 4
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def canonical(value: Json) -> str:
+    """Return `value` as JSON that is the same for equal values and that every database accepts."""
+    try:
+        encoded = _ENCODER.encode(value)
+    except ValueError:  # not a number, or infinite: JSON cannot say it
+        return _ENCODER.encode(_storable(value))
+    # What PostgreSQL's text and UTF-8 have no room for; nearly all values are ASCII, and quickly told to be.
+    refused = "\\u0000" in encoded or (not encoded.isascii() and _SURROGATE.search(encoded))
+    return _ENCODER.encode(_storable(value)) if refused else encoded
+
+
+def storable(value: str) -> str:
+    """Return `value` with NUL and lone surrogates, which a host's JSON can hold, as `model.text` keeps such."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return text(value.encode("utf-8", "surrogatepass"))
+
+
+def _storable(value: Json) -> Json:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {storable(name): _storable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return value
+
+
+def item_digest(scope: str, key: str, attributes: str) -> bytes:
+    """Return the digest of an item, over the canonical JSON of its scope, key and (given as such) attributes."""
+    return digest(f"[{encode_basestring(scope)},{encode_basestring(key)},{attributes}]".encode())
+
+
+def pack(data: bytes) -> bytes:
+    """Compress an object."""
+    return zlib.compress(data, _LEVEL)
+
+
+def unpack(data: bytes) -> bytes:
+    """Read what `pack` wrote."""
+    return zlib.decompress(data)

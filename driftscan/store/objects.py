@@ -1,0 +1,122 @@
+"""Objects: bytes under their digest, compressed, stored once; read one at a time or many at once."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import Lock
+
+from sqlalchemy import Connection, bindparam, select
+
+from driftscan.model.tree import children
+from driftscan.store.codec import pack, unpack
+from driftscan.store.engine import Database
+from driftscan.store.schema import stored_object
+from driftscan.store.statements import chunks, insert_new
+
+_CACHED = 512  # objects are some kilobytes
+_digest, _data = stored_object.c.digest, stored_object.c.data
+_ONE = select(_data).where(_digest == bindparam("digest"))  # built once: a walk reads thousands, one at a time
+
+
+def add_objects(connection: Connection, objects: Mapping[bytes, bytes]) -> int:
+    """Store what is not stored yet and return its compressed size; what is known is neither read nor compressed."""
+    size = 0
+    for digests in chunks(sorted(objects)):
+        known = set(connection.scalars(select(_digest).where(_digest.in_(digests))))
+        rows = [{"digest": digest, "data": pack(objects[digest])} for digest in digests if digest not in known]
+        insert_new(connection, stored_object, rows)
+        size += sum(len(row["data"]) for row in rows)
+    return size
+
+
+def read_objects(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield those of `digests` that are stored, with their data, in no order."""
+    for wanted in chunks(sorted(digests)):
+        for digest, data in connection.execute(select(_digest, _data).where(_digest.in_(wanted))):
+            yield digest, unpack(data)
+
+
+def reachable(
+    read: Callable[[Collection[bytes]], Iterable[tuple[bytes, bytes]]],
+    roots: Iterable[bytes],
+    below: Callable[[bytes], Iterable[bytes]],
+) -> set[bytes]:
+    """Return the digests of `roots` (b"" is none) and of all that they name, `below` telling what an object names."""
+    found: set[bytes] = set()
+    level = set(roots) - {b""}
+    while level:
+        found |= level
+        level = {child for _, data in read(level) for child in below(data)} - found
+    return found
+
+
+def tree_children(data: bytes) -> list[bytes]:
+    """Return what a tree object names."""
+    return children(data, "tree")
+
+
+def stats_children(data: bytes) -> list[bytes]:
+    """Return what a stats object names."""
+    return children(data, "stats")
+
+
+class ObjectReader:
+    """Reads objects for as long as the store is open, on one connection of its own; safe for threads."""
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._connection: Connection | None = None
+        self.get = lru_cache(_CACHED)(self._get)
+
+    def _get(self, digest: bytes) -> bytes:
+        """Return an object's data; KeyError when it is not stored."""
+        with self._connected() as connection:
+            data = connection.scalar(_ONE, {"digest": digest})
+        if data is None:
+            raise KeyError(digest)
+        return unpack(data)
+
+    def many(self, digests: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+        """Return those of `digests` that are stored, with their data, in no order."""
+        with self._connected() as connection:
+            return list(read_objects(connection, digests))
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self._lock, self._store.clear_errors():
+            if self._connection is None:
+                self._connection = self._store.outside()
+            yield self._connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+class StoredObjects(Mapping[bytes, bytes]):
+    """The objects of one snapshot, each read when it is asked for."""
+
+    def __init__(self, reader: ObjectReader, tree: bytes, stats: bytes) -> None:
+        self._reader = reader
+        self._roots = (tree, stats)
+        self._all: set[bytes] | None = None
+
+    def __getitem__(self, digest: bytes) -> bytes:
+        return self._reader.get(digest)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._digests())
+
+    def __len__(self) -> int:
+        return len(self._digests())
+
+    def _digests(self) -> set[bytes]:
+        if self._all is None:
+            tree, stats = self._roots
+            self._all = reachable(self._reader.many, [tree], tree_children)
+            self._all |= reachable(self._reader.many, [stats], stats_children)
+        return self._all

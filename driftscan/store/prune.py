@@ -1,0 +1,119 @@
+"""Pruning: forgetting old snapshots, and then everything that no kept snapshot needs."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, LargeBinary, cast, delete, exists, func, select, union, update
+
+from driftscan.errors import StoreError, UsageError
+from driftscan.model.text import shown
+from driftscan.store.engine import Database
+from driftscan.store.manifests import reachable_manifests
+from driftscan.store.objects import reachable, read_objects, stats_children, tree_children
+from driftscan.store.records import Pruned
+from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
+from driftscan.store.statements import chunks, is_one_of
+
+
+def prune(
+    store: Database, name: str | None, keep_last: int | None, before: datetime | None, *, dry_run: bool
+) -> Pruned:
+    """Remove what `Store.prune` says, in one transaction; a dry run does all of it and takes it back."""
+    if keep_last is None and before is None:
+        raise UsageError("pruning needs to know what to keep", hint="say how many snapshots, or since when")
+    if keep_last is not None and keep_last < 1:
+        raise UsageError("at least one snapshot is kept of each host", hint="to forget a host, say a time")
+    with store.writing(alone=True) as connection:
+        doomed = _doomed(connection, name, keep_last, before)
+        if doomed:
+            _forget(connection, doomed)
+        items, text_size = _sweep_items(connection)
+        objects, data_size = _sweep_objects(connection)
+        if dry_run:
+            connection.rollback()
+    return Pruned(len(doomed), items, objects, text_size + data_size)
+
+
+def shrink(store: Database) -> None:
+    """Give the space of what was removed back to the disk.
+
+    PostgreSQL does so by itself; a VACUUM asked for here would wait five seconds per table for those who read it.
+    """
+    if not store.path:
+        return
+    try:
+        with store.clear_errors(), store.outside() as connection:
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    except StoreError as error:
+        raise StoreError(f"pruned, but the space was not given back: {error.message}", hint=error.hint) from error
+
+
+def _doomed(connection: Connection, name: str | None, keep_last: int | None, before: datetime | None) -> list[int]:
+    age = func.row_number().over(partition_by=snapshot.c.host_id, order_by=snapshot.c.id.desc())
+    kept = select(snapshot.c.id, snapshot.c.taken, age.label("age")).where(~snapshot.c.pruned)
+    if name is not None:
+        number = connection.scalar(select(host.c.id).where(host.c.name == name))
+        if number is None:
+            raise StoreError(f"host {shown(name)} is not in the database", hint="see `driftscan hosts`")
+        kept = kept.where(snapshot.c.host_id == number)
+    ranked = kept.subquery()
+    doomed = select(ranked.c.id)
+    if keep_last is not None:
+        doomed = doomed.where(ranked.c.age > keep_last)
+    if before is not None:
+        doomed = doomed.where(ranked.c.taken < before)
+    return list(connection.scalars(doomed))
+
+
+def _forget(connection: Connection, doomed: Collection[int]) -> None:
+    """Empty the snapshots, and drop the ranges that no kept one lies in.
+
+    The row of a forgotten snapshot stays while something that is kept was first seen in it: "since when" outlives the
+    pruning. So does what a host is presumed to have still, though no kept snapshot could look at it.
+    """
+    numbers = list(doomed)
+    empty = {"pruned": True, "tree": b"", "stats": b"", "manifests": b""}
+    connection.execute(update(snapshot).where(is_one_of(connection, snapshot.c.id, numbers)).values(empty))
+    connection.execute(delete(scope_coverage).where(is_one_of(connection, scope_coverage.c.snapshot_id, numbers)))
+    kept = snapshot.alias("kept")
+    of_host = exists().where(kept.c.host_id == sighting.c.host_id, ~kept.c.pruned)
+    in_gap = of_host.where(
+        sighting.c.id == unseen.c.sighting_id,
+        kept.c.id > unseen.c.after_snapshot,
+        kept.c.id < unseen.c.before_snapshot,
+    )
+    in_range = of_host.where(kept.c.id.between(sighting.c.first_snapshot, sighting.c.last_snapshot))
+    connection.execute(delete(unseen).where(~in_gap))
+    ended = sighting.c.gone_snapshot.is_not(None)
+    connection.execute(delete(sighting).where(~of_host | (ended & ~in_range)))
+    ends = (sighting.c.first_snapshot, sighting.c.last_snapshot, sighting.c.gone_snapshot)
+    named = union(*(select(column).where(column.is_not(None)) for column in ends))
+    connection.execute(delete(snapshot).where(snapshot.c.pruned, snapshot.c.id.not_in(named)))
+    connection.execute(delete(host).where(~exists().where(snapshot.c.host_id == host.c.id)))
+
+
+def _sweep_items(connection: Connection) -> tuple[int, int]:
+    """Remove the items that no host was seen with; return their number and the size of their text."""
+    unused = ~exists().where(sighting.c.item_id == item.c.id)
+    size = func.coalesce(func.sum(func.length(cast(item.c.attributes, LargeBinary))), 0)
+    count, text_size = connection.execute(select(func.count(), size).where(unused)).one()
+    connection.execute(delete(item).where(unused))
+    return count, text_size
+
+
+def _sweep_objects(connection: Connection) -> tuple[int, int]:
+    """Remove the objects that no kept snapshot leads to; return their number and their compressed size."""
+
+    def read(digests: Collection[bytes]) -> Iterable[tuple[bytes, bytes]]:
+        return read_objects(connection, digests)
+
+    roots = connection.execute(select(snapshot.c.tree, snapshot.c.stats, snapshot.c.manifests).distinct()).all()
+    needed = reachable(read, (row.tree for row in roots), tree_children)
+    needed |= reachable(read, (row.stats for row in roots), stats_children)
+    needed |= reachable_manifests(read, (row.manifests for row in roots))
+    sizes = connection.execute(select(stored_object.c.digest, func.length(stored_object.c.data)))
+    unused = {digest: size for digest, size in sizes if digest not in needed}
+    for digests in chunks(sorted(unused)):
+        connection.execute(delete(stored_object).where(stored_object.c.digest.in_(digests)))
+    return len(unused), sum(unused.values())
