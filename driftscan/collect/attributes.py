@@ -12,8 +12,8 @@ from driftscan.model.text import text
 from driftscan.model.tree import Built, listing, walk
 from driftscan.scopes.base import Parsed, Probe
 
-_HASH_LIMIT = 1 << 20  # bytes; a larger file that no package knows is data, not configuration
-_ATTRIBUTE_LIMIT = 50_000  # paths that no package owns of which flags, ACLs and attributes are looked at
+_HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
+_ATTRIBUTE_LIMIT = 25_000  # paths that no package owns of which flags, ACLs and attributes are looked at
 _TIMEOUT = 900.0
 _GRACE = 2.0  # seconds by which a package's files may be younger than its own note of their unpacking
 
@@ -71,8 +71,9 @@ def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, f
     among_packaged = len(others)
     _look_into(built, foreign, others, chosen)
     unopened = built.entries - seen - (len(others) - among_packaged)
-    chosen.others = list(dict.fromkeys([*unwritable, *others]))[:_ATTRIBUTE_LIMIT]
-    chosen.left_out = unopened + len(others) - len(chosen.others)
+    wanted = list(dict.fromkeys([*unwritable, *others]))
+    chosen.others = wanted[:_ATTRIBUTE_LIMIT]
+    chosen.left_out = unopened + len(wanted) - len(chosen.others)
     return chosen
 
 

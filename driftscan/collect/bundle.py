@@ -40,7 +40,7 @@ def program(tasks: Sequence[Task], nonce: str, root: str = "", *, tty: bool = Fa
     for number, task in enumerate(tasks, 1):
         lines.append(f"# {task.scope}/{task.probe.name}\np{number}() {{\n{task.probe.script}\n}}")
         lines.append(f"ds_probe {number} p{number} {shlex.quote(' '.join(task.probe.tools))}")
-    lines.append('ds_mark "done"\nkill -KILL "$WATCH" 2>/dev/null\nexit 0\n}\n')
+    lines.append('ds_mark "done"\n{ kill -KILL "$WATCH"; wait "$WATCH"; } 2>/dev/null\nexit 0\n}\n')
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from driftscan.collect import attributes, survey
 from driftscan.collect.assemble import Seen, assemble
 from driftscan.collect.bundle import Task, by_scope
-from driftscan.collect.runner import Link, Results, run_tasks
+from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Built, TreeBuilder
-from driftscan.scopes.base import Parsed, Scope, scopes
+from driftscan.scopes.base import Parsed, Probe, Scope, scopes
 from driftscan.scopes.files import MOUNTS
 
 if TYPE_CHECKING:
@@ -30,10 +30,19 @@ Progress = Callable[[str, int], None]  # the scope in hand, entries of the file 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be collected: `scopes` by name (all of them when empty), `full` hashes every packaged file."""
+    """What is to be collected: `scopes` by name (all of them when empty), `full` hashes every packaged file.
+
+    `timeout` is how many seconds a small probe may take, where that is less than its own limit. Walking and hashing
+    the files keep theirs: they take as long as the disk is large.
+    """
 
     scopes: tuple[str, ...] = ()
     full: bool = False
+    timeout: float | None = None
+
+    def bounded(self, probe: Probe) -> Probe:
+        """Return a small probe with the timeout that is wished for."""
+        return probe if self.timeout is None else replace(probe, timeout=min(probe.timeout, self.timeout))
 
     def asked(self) -> list[Scope]:
         """Return the scopes that are collected; what is derived from the files comes with them."""
@@ -59,18 +68,15 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
     Raises TransportError when the host shows nothing at all; what else goes wrong is told by the coverage.
     """
     taken, started = datetime.now(timezone.utc), time.monotonic()
-    asked = wish.asked()
+    asked = [scope for scope in wish.asked() if _can_look(scope, link)]
     tree = _Tree()
 
     def watch(scope: str) -> None:
         progress(scope, tree.builder.entries)
 
     with _no_garbage_collection():
-        small, parsed = _both_lanes(link, asked, tree, watch)
+        small, parsed = _both_lanes(link, wish, asked, tree, watch)
         built = tree.builder.finish()
-        for scope in asked:
-            if scope.name not in parsed and scope.name != _FILES:
-                parsed[scope.name] = scope.parse(by_scope(small, scope.name))
         ownership = _ownership(parsed, small, tree.builder)
         if any(scope.name == _FILES for scope in asked):
             parsed[_FILES] = _second_look(link, wish, tree, built, ownership, watch)
@@ -89,7 +95,13 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
         manifests=parsed["packages"].manifests if "packages" in parsed else (),
         files=built.entries,
         known_links=tree.builder.links,
+        known_ownership=ownership,
     )
+
+
+def _can_look(scope: Scope, link: Link) -> bool:
+    """Whether there is a way to look at all: what needs a running kernel is not looked at in an image."""
+    return link.transport.live or scope.derive is not None or any(not probe.live for probe in scope.probes)
 
 
 @contextmanager
@@ -105,13 +117,13 @@ def _no_garbage_collection() -> "Iterator[None]":
 
 
 def _both_lanes(
-    link: Link, asked: Sequence[Scope], tree: _Tree, watch: Callable[[str], None]
+    link: Link, wish: Wish, asked: Sequence[Scope], tree: _Tree, watch: Callable[[str], None]
 ) -> tuple[Results, dict[str, Parsed]]:
     """Run the survey of the files on one channel while all small probes run on another."""
     psutil = link.transport.local and not link.privilege.sudo
     local = {scope.name: scope.local for scope in asked if scope.local is not None and psutil}
     tasks = [
-        Task(scope.name, probe)
+        Task(scope.name, wish.bounded(probe))
         for scope in asked
         if scope.name != _FILES and scope.name not in local
         for probe in scope.probes
@@ -120,9 +132,12 @@ def _both_lanes(
     with ThreadPoolExecutor(1, thread_name_prefix="survey") as pool:
         try:
             files = any(scope.name == _FILES for scope in asked)
-            walking = pool.submit(_walk, link, tree, watch) if files else None
+            walking = pool.submit(_walk, link, wish, tree, watch) if files else None
             results = run_tasks(link, tasks, watch) if tasks else {}
             parsed = {name: look() for name, look in local.items()}
+            for scope in asked:  # here, for the survey takes longer
+                if scope.name not in parsed and scope.name != _FILES:
+                    parsed[scope.name] = scope.parse(by_scope(results, scope.name))
             if walking is not None:
                 walking.result()
         except BaseException:
@@ -131,8 +146,8 @@ def _both_lanes(
     return results, parsed
 
 
-def _walk(link: Link, tree: _Tree, watch: Callable[[str], None]) -> None:
-    tree.results |= run_tasks(link, [Task(_FILES, MOUNTS)], watch)
+def _walk(link: Link, wish: Wish, tree: _Tree, watch: Callable[[str], None]) -> None:
+    tree.results |= run_tasks(link, [Task(_FILES, wish.bounded(MOUNTS))], watch)
     shown = tree.results[_FILES, MOUNTS.name]
     if shown.outcome is not Outcome.OK:
         return
@@ -143,7 +158,7 @@ def _walk(link: Link, tree: _Tree, watch: Callable[[str], None]) -> None:
         reader = survey.Survey(tree.builder, step, "" if tree.plan.gnu else separator)
         tree.readers.append(reader)
         tasks.append(Task(_FILES, survey.walk_probe(step, tree.plan, separator), consumer=reader))
-    tree.results |= run_tasks(link, tasks, watch)
+    tree.results |= run_more_tasks(link, tasks, watch)
 
 
 def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) -> Ownership | None:
@@ -170,7 +185,12 @@ def _second_look(
         return Parsed()
     unwritable = [path for reader in tree.readers for path in reader.unwritable]
     chosen = attributes.select(built, ownership or Ownership((), {}), unwritable, full=wish.full)
-    results = run_tasks(link, [Task(_FILES, probe) for probe in attributes.probes(chosen)], watch)
+    tasks = [Task(_FILES, probe) for probe in attributes.probes(chosen)]
+    hashing = [task for task in tasks if task.probe.name.startswith("digest")]
+    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes
+        digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
+        results = run_more_tasks(link, [task for task in tasks if task not in hashing], watch)
+        results |= digests.result() if digests else {}
     tree.results |= results
     return attributes.parse(by_scope(results, _FILES), chosen, tree.plan.skipped)
 

@@ -155,7 +155,7 @@ def walk_probe(walk: Walk, made: Plan, separator: str) -> Probe:
     script = (
         f"[ ! -f {top} ] || exit 0  # a file can be a mount, and its directory's walk shows it\ncd {top} || exit 1\n"
     )
-    script += _tools(walk, made, separator) + (_around(walk) if walk.avoid else "ds_tree .")
+    script += _tools(walk, made, separator) + (_around(walk) if walk.avoid else "ds_tree .") + '\n[ -z "$ds_bad" ]'
     return Probe(f"walk {_name(walk.path)}", script, tools=("find",), timeout=_TIMEOUT, limit=_LIMIT)
 
 
@@ -193,16 +193,22 @@ def _directly(directory: bytes, paths: set[bytes]) -> set[bytes]:
 
 
 def _tools(walk: Walk, made: Plan, separator: str) -> str:
-    """Define ds_tree and ds_one, which print the records of whole trees and of one path."""
+    """Define ds_tree and ds_one, which print the records of whole trees and of one path and set ds_bad if they fail."""
     if made.gnu:
         # Nobody may write to an immutable file, not even root: so such a record begins with "!".
         mark = r"\( -writable -o -printf '!' \) " if made.root_user and not walk.readonly else ""
-        body = f"{mark}-printf '{_FORMAT}'"
-        return f'ds_tree() {{ find "$@" -xdev {body}; }}\nds_one() {{ find "$1" -maxdepth 0 -printf \'{_FORMAT}\'; }}\n'
-    stat = f'QUOTING_STYLE=literal xargs -0 stat -c "%f %u %g %s %Y %Z %i %h {separator}%n{separator}%N{separator}"'
-    return (
-        f'ds_tree() {{ find "$@" -xdev -print0 | {stat}; }}\nds_one() {{ find "$1" -maxdepth 0 -print0 | {stat}; }}\n'
-    )
+        find = f"-printf '{_FORMAT}' || ds_bad=1"
+        tree = f'find "$@" -xdev -ignore_readdir_race {mark}{find}'
+        one = f'find "$@" -maxdepth 0 {find}'
+    else:
+        # The status that counts is find's, which stands before the pipe: it goes round it.
+        stat = f'QUOTING_STYLE=literal xargs -0 stat -c "%f %u %g %s %Y %Z %i %h {separator}%n{separator}%N{separator}"'
+        tree, one = (
+            f'{{ ds_code=$({{ {{ find "$@" {limit} -print0; echo $? >&5; }} | {stat} >&4; }} 5>&1); }} 4>&1\n'
+            '[ "$ds_code" = 0 ] || ds_bad=1'
+            for limit in ("-xdev", "-maxdepth 0")
+        )
+    return f"ds_bad=\nds_tree() {{\n{tree}\n}}\nds_one() {{\n{one}\n}}\n"
 
 
 class Survey:

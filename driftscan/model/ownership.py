@@ -6,6 +6,7 @@ from functools import cached_property
 from driftscan.model.manifest import Manifest
 
 _CHAIN = 40  # links that one path may lead through, as in the kernel
+_DEEP = 100  # directories above one another; nobody's package goes deeper, and each is a call inside a call
 
 
 def resolve(path: bytes, links: Mapping[bytes, bytes]) -> bytes | None:
@@ -68,12 +69,22 @@ class Ownership:
     def canonical(self, path: bytes) -> bytes:
         """Return `path` with the links among its directories followed, but not itself if it is one."""
         directory, _, name = path.rpartition(b"/")
-        known = self._directories.get(directory)
+        return b"%s/%s" % (self._directory(directory), name)
+
+    def _directory(self, path: bytes) -> bytes:
+        """Return where the directory `path` really is; its parent's answer is most often known already."""
+        known = self._directories.get(path)
         if known is None:
-            found = resolve(directory, self._links)
-            known = directory if found is None else found.rstrip(b"/")
-            self._directories[directory] = known
-        return b"%s/%s" % (known, name)
+            known = path
+            if path.count(b"/") > _DEEP:
+                known = resolve(path, self._links) or path
+            elif path:
+                parent, _, name = path.rpartition(b"/")
+                known = b"%s/%s" % (self._directory(parent), name)
+                if known in self._links or name in {b".", b".."}:
+                    known = (resolve(path, self._links) or path).rstrip(b"/")
+            self._directories[path] = known
+        return known
 
     def owner(self, path: bytes) -> str:
         """Return the name of the package that `path` belongs to, "" if none."""

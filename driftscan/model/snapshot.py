@@ -19,7 +19,8 @@ class Snapshot:
     `tree` and `stats` are the digests of the root objects of the file tree (see `model.tree`), b"" when the files were
     not seen; `objects` holds those objects and all below them by digest. `coverage` has one entry per scope that was
     asked for: a scope without one was not looked at. `taken` is the auditor's time at the start, in UTC; `seconds` how
-    long it took. `known_links` saves a walk to whoever has just made one.
+    long it took. `known_links` and `known_ownership` save work to whoever has just
+    done it.
     """
 
     host: str
@@ -34,6 +35,7 @@ class Snapshot:
     manifests: Sequence[Manifest] = ()
     files: int = 0
     known_links: Mapping[bytes, bytes] | None = field(default=None, repr=False, compare=False)
+    known_ownership: Ownership | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def links(self) -> Mapping[bytes, bytes]:
@@ -45,6 +47,8 @@ class Snapshot:
     @cached_property
     def ownership(self) -> Ownership | None:
         """Whose the paths of the tree are; None where the packages were not seen."""
+        if self.known_ownership is not None:
+            return self.known_ownership
         outcome = self.outcome("packages")
         if outcome is None or not (outcome.seen or self.manifests):
             return None

@@ -116,7 +116,6 @@ class TreeBuilder:
 
     def __init__(self) -> None:
         self.objects: dict[bytes, bytes] = {}
-        self.entries = 0
         self.links: dict[bytes, bytes] = {}  # absolute path -> target, of every symbolic link
         self.strays = 0  # records whose directory was never opened: the walk was cut or garbled
         self._stack: list[_Directory] = []
@@ -130,36 +129,41 @@ class TreeBuilder:
     def add(self, records: Iterable[Record]) -> None:
         """Take the next records of the walk in hand."""
         stack = self._stack
-        top = stack[-1]
-        root = stack[0].path
+        root, top = stack[0].path, stack[-1]
+        here, append = top.path, top.lines.append
         for path, meta, stats, link in records:
             parent, _, name = path.rpartition(b"/")
-            if path == root or not name:
-                stack[0].meta, stack[0].stats = _directory_parts(meta, stats)
-                continue
-            if parent != top.path:
+            if parent != here or not name:
+                if path == root or not name:
+                    stack[0].meta, stack[0].stats = _directory_parts(meta, stats)
+                    continue
                 if not self._rewind(parent):
                     self.strays += 1
                     continue
-                top = stack[-1]
-            self.entries += 1
+                here, append = stack[-1].path, stack[-1].lines.append
             kind = meta[0]
             if kind == _DIRECTORY:
                 top = self._open(path, name, meta, stats)
+                here, append = top.path, top.lines.append
             elif kind == _LINK:
-                top.lines.append((name, b"%s\0%s\0>%s\0" % (name, meta, link), stats + b"\0"))
+                append((name, b"%s\0%s\0>%s\0" % (name, meta, link), stats + b"\0"))
                 self.links[b"/" + path] = link
             else:
-                top.lines.append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
+                append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
+
+    @property
+    def entries(self) -> int:
+        """How many records have been taken, but for those of walks that have ended."""
+        return sum(directory.total + len(directory.lines) for directory in tuple(self._stack))
 
     def finish(self) -> Built:
-        """Return the tree below the last root that was begun with b""; mounts that no walk met hang below it."""
+        """Return the tree below the root, which was begun with b""."""
         self._end_walk()
         root = self._mounts.pop(b"", None)
         if root is None:
             return Built(b"", b"", {}, 0)
         tree, stats = _join(root.lines)
-        return Built(self._keep(tree), self._keep(stats), self.objects, self.entries)
+        return Built(self._keep(tree), self._keep(stats), self.objects, root.total + len(root.lines))
 
     def _open(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> _Directory:
         mounted = self._mounts.pop(path, None)
@@ -182,8 +186,17 @@ class TreeBuilder:
 
     def _close(self) -> None:
         done = self._stack.pop()
+        if self._mounts:
+            self._hang(done)
         self._stack[-1].lines.append(self._line(done))
         self._stack[-1].total += done.total + len(done.lines)
+
+    def _hang(self, directory: _Directory) -> None:
+        """Hang into `directory` what is mounted there though its walk did not show the mount point (/dev/shm)."""
+        for path in [path for path in self._mounts if path and path.rpartition(b"/")[0] == directory.path]:
+            mounted = self._mounts.pop(path)
+            directory.lines.append(self._line(mounted))
+            directory.total += mounted.total + len(mounted.lines)
 
     def _line(self, done: _Directory) -> _Line:
         tree, stats = _join(done.lines)
@@ -205,6 +218,8 @@ class TreeBuilder:
         while len(self._stack) > 1:
             self._close()
         root = self._stack.pop()
+        if self._mounts:
+            self._hang(root)
         self._mounts[root.path] = root
 
 

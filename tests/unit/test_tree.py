@@ -151,6 +151,19 @@ def test_a_mount_that_was_walked_before_hangs_where_it_is_mounted() -> None:
     assert paths == [b"/mnt", b"/mnt/data", b"/mnt/data/x", b"/mnt/other"]
 
 
+def test_a_mount_below_what_was_not_walked_hangs_there_too() -> None:
+    builder = TreeBuilder()
+    builder.begin(b"dev/shm")
+    builder.add([(b"dev/shm/", b"d1777 0 0 1 1", b"1 1 1", b""), (b"dev/shm/x", b"f600 0 0 1 1", b"1 2 1", b"")])
+    builder.begin(b"")
+    builder.add([ROOT, *records({b"dev": {}, b"etc": {}})])
+    built = builder.finish()
+    entries = list(walk(built.objects, built.tree, built.stats))
+    assert [entry.path for entry in entries] == [b"/dev", b"/dev/shm", b"/dev/shm/x", b"/etc"]
+    assert entries[1].mode == 0o1777
+    assert built.entries == 4
+
+
 def test_a_record_without_its_directory_is_counted_and_left_out() -> None:
     builder = build([ROOT, (b"a", b"f644 0 0 1 1", b"1 1 1", b""), (b"gone/b", b"f644 0 0 1 1", b"1 1 1", b"")])
     built = builder.finish()
