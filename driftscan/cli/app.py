@@ -1,0 +1,63 @@
+"""The command `driftscan` as a whole: its subcommands, its errors, its exit codes."""
+
+from typing import Any
+
+import typer
+
+from driftscan import __version__
+from driftscan.cli import audit, db, hosts, log, scan, scopes, show, sql
+from driftscan.errors import DriftscanError, ExitCode
+
+app = typer.Typer(
+    name="driftscan",
+    help="Read a Linux server that nobody understands, and say what is on it. Nothing is written on the server.",
+    epilog="Exit codes: 0 clean, 1 error, 2 usage, 3 incomplete (something could not be seen), 4 findings (--fail-on).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# Click's errors by way of typer: newer versions of it carry a click of their own.
+_Misuse: Any = typer.BadParameter.__mro__[1]
+_Refusal: Any = typer.BadParameter.__mro__[2]
+
+for module in (audit, scan, show, log, hosts, sql, db, scopes):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"driftscan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except _Refusal as error:
+        typer.echo(_said(error), err=True)
+        return ExitCode.USAGE if isinstance(error, _Misuse) else ExitCode.ERROR
+    except DriftscanError as error:
+        typer.echo(f"driftscan: {error}", err=True)
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = ExitCode.INTERRUPTED
+    if code == ExitCode.INTERRUPTED:  # typer may have caught the interrupt itself, and says nothing
+        typer.echo("driftscan: interrupted; what was stored before stays as it was", err=True)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _said(error: Any) -> str:
+    """Return what typer has to say: one line, or the help of a command that was given nothing to do."""
+    said = str(error.format_message())
+    if error.ctx is None or said == error.ctx.get_help():
+        return said
+    return f"driftscan: {said.splitlines()[0].rstrip('.')}; see {error.ctx.command_path} --help"

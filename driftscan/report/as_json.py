@@ -1,0 +1,66 @@
+"""The format `json`: stable keys, sorted, one document."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from driftscan.model.finding import Finding
+from driftscan.model.item import Json
+from driftscan.model.outcome import Coverage
+from driftscan.report.base import Audit, Rows
+
+FORMAT = "json"
+
+
+def rows(headers: Sequence[str], rows_: Rows, _width: int) -> Iterable[str]:
+    """Yield an array with an object per row, a row per line, so that a long one can be read as it comes."""
+    before = "["
+    for row in rows_:
+        yield before + json.dumps(dict(zip(headers, row, strict=True)))
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def audit(report: Audit, _width: int) -> Iterable[str]:
+    """Yield one object: host, snapshot, coverage, counts, findings, unjudged."""
+    snapshot = report.snapshot
+    document = {
+        "host": snapshot.host,
+        "snapshot": {
+            "number": report.number or None,
+            "taken": snapshot.taken.isoformat(),
+            "seconds": round(snapshot.seconds, 3),
+            "transport": snapshot.transport,
+            "complete": snapshot.complete,
+        },
+        "coverage": {name: _coverage(coverage) for name, coverage in sorted(snapshot.coverage.items())},
+        "counts": counts(report),
+        "findings": [_finding(finding) for finding in report.judgement.findings],
+        "unjudged": {rule: list(lacks) for rule, lacks in sorted(report.judgement.unjudged.items())},
+    }
+    yield json.dumps(document, indent=2)
+
+
+def counts(report: Audit) -> dict[str, int]:
+    """Return how many items each scope has; the tree's entries are those of `files`."""
+    found = {name: coverage.items for name, coverage in sorted(report.snapshot.coverage.items())}
+    if "files" in found:
+        found["files"] = report.snapshot.files
+    if "symlinks" in found:
+        found["symlinks"] = len(report.snapshot.links)
+    return found
+
+
+def _coverage(coverage: Coverage) -> dict[str, Json]:
+    return {"outcome": coverage.outcome.value, "gaps": list(coverage.gaps), "notes": list(coverage.notes)}
+
+
+def _finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "scope": finding.scope,
+        "subject": finding.subject,
+        "title": finding.title,
+        "evidence": dict(finding.evidence),
+        "advice": finding.advice,
+    }

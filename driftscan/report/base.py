@@ -1,0 +1,54 @@
+"""What every report format can be given, and the finding of the formats."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+from driftscan.errors import UsageError
+from driftscan.findings.base import Judgement
+from driftscan.model.item import Json
+from driftscan.model.snapshot import Snapshot
+
+Rows = Iterable[Sequence[Json]]
+RowFormat = Callable[[Sequence[str], Rows, int], Iterable[str]]  # headers, rows, width of the screen -> lines
+AuditFormat = Callable[["Audit", int], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One audited host: `number` is the snapshot's in the store, 0 when it was not kept."""
+
+    snapshot: Snapshot
+    judgement: Judgement
+    number: int = 0
+
+
+@cache
+def _modules() -> tuple[ModuleType, ...]:
+    package = importlib.import_module("driftscan.report")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return tuple(importlib.import_module(f"driftscan.report.{name}") for name in names)
+
+
+def row_formats() -> Mapping[str, RowFormat]:
+    """Return the formats for rows by name: a module with `FORMAT` and `rows` is one."""
+    return {
+        module.FORMAT: module.rows for module in _modules() if hasattr(module, "FORMAT") and hasattr(module, "rows")
+    }
+
+
+def audit_formats() -> Mapping[str, AuditFormat]:
+    """Return the formats for audits by name: a module with `FORMAT` and `audit` is one."""
+    return {
+        module.FORMAT: module.audit for module in _modules() if hasattr(module, "FORMAT") and hasattr(module, "audit")
+    }
+
+
+def choose(formats: Mapping[str, Callable[..., Iterable[str]]], name: str) -> Callable[..., Iterable[str]]:
+    """Return the format called `name`; raises UsageError with those that there are."""
+    if name not in formats:
+        raise UsageError(f"there is no format {name!r} here", hint=f"use one of {', '.join(sorted(formats))}")
+    return formats[name]
