@@ -1,0 +1,56 @@
+"""The README is true: each of its commands runs, its tables say what the program does."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from driftscan.errors import ExitCode
+from tests.conftest import Cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^\$ driftscan (.+)$", README, re.MULTILINE)
+
+
+@pytest.fixture
+def web1(cli: Cli, tmp_path: Path) -> Cli:
+    """Give a command line for which `web1` is a recorded host with three snapshots."""
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(f"hosts: {{web1: {{transport: replay, path: {ROOT}/tests/recordings/sauced}}}}\n")
+
+    def run(*arguments: str, **more: str) -> object:
+        return cli(*arguments, DRIFTSCAN_INVENTORY=str(inventory), **more)
+
+    assert run("scan", "web1").returncode == 0
+    assert run("scan", "web1").returncode == 0
+    return run
+
+
+def test_every_command_of_the_readme_runs(web1: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert len(COMMANDS) >= 10
+    for command in COMMANDS:
+        done = web1(*shlex.split(command))
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout.count("\n") > 1 or command.startswith("scan"), command
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert rows == {int(code) for code in ExitCode}
+
+
+def test_what_the_readme_names_is_there() -> None:
+    for path in re.findall(r"\]\((?!http)([^)]+)\)|`(sample_inventory\.yaml)`", README):
+        assert (ROOT / "".join(path)).is_file(), path
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^ {4}make (\w+)", README, re.MULTILINE):
+        assert f"\n{target}:" in makefile
+
+
+def test_changelog_has_this_form() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "Keep a Changelog" in changelog
+    assert re.search(r"^## \[Unreleased\]$", changelog, re.MULTILINE)
