@@ -41,7 +41,7 @@ def _root(
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False, prog_name="driftscan")
     except _Refusal as error:
         typer.echo(_said(error), err=True)
         return ExitCode.USAGE if isinstance(error, _Misuse) else ExitCode.ERROR

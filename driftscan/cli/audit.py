@@ -33,8 +33,6 @@ def audit(
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the snapshot in the database.")] = True,
 ) -> int:
     """Scan, and report at once: what each host is, what runs, what stands out, and what could not be seen."""
-    from contextlib import nullcontext
-
     from driftscan.cli.progress import Progress
     from driftscan.cli.scanning import Scanner, worst
     from driftscan.findings.base import judge
@@ -45,11 +43,9 @@ def audit(
     render = choose(audit_formats(), format_name)
     hosts = [target.host for target in shared.targets(targets or [])]
     codes = []
-    with (
-        shared.store(create=True) if keep else nullcontext() as store,
-        Progress(len(hosts), quiet=shared.quiet) as progress,
-    ):
-        for done in Scanner(wish(scope, full=verify_full, timeout=shared.timeout), store, progress, jobs=4).scan(hosts):
+    wanted = wish(scope, full=verify_full, timeout=shared.timeout)
+    with Progress(len(hosts), quiet=shared.quiet) as progress:
+        for done in Scanner(wanted, shared.new_store if keep else None, progress, jobs=4).scan(hosts):
             codes.append(done.exit_code)
             if done.error is not None or done.snapshot is None:
                 typer.echo(f"driftscan: {shown(done.host.name)}: {done.error}", err=True)

@@ -136,11 +136,17 @@ class Shared:
             raise UsageError(f"{name} is {len(found)} hosts", hint="name one of them")
         return found[0]
 
-    def store(self, *, create: bool = False) -> "Store":
-        """Open the database."""
+    def store(self) -> "Store":
+        """Open the database, which must be there."""
         from driftscan.store import Store
 
-        return Store.open(self.db, create=create)
+        return Store.open(self.db, create=False)
+
+    def new_store(self) -> "Store":
+        """Open the database, and make it where there is none."""
+        from driftscan.store import Store
+
+        return Store.open(self.db, create=True)
 
 
 def shared(function: Callable[..., Any]) -> Callable[..., Any]:

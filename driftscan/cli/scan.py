@@ -50,8 +50,9 @@ def scan(
 
     hosts = [target.host for target in shared.targets(targets or [])]
     codes = []
-    with shared.store(create=True) as store, Progress(len(hosts), quiet=shared.quiet) as progress:
-        scanner = Scanner(wish(scope, full=verify_full, timeout=shared.timeout), store, progress, jobs, record)
+    wanted = wish(scope, full=verify_full, timeout=shared.timeout)
+    with Progress(len(hosts), quiet=shared.quiet) as progress:
+        scanner = Scanner(wanted, shared.new_store, progress, jobs, record)
         for done in scanner.scan(hosts):
             codes.append(done.exit_code)
             if done.error is not None:

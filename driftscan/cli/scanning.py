@@ -47,13 +47,19 @@ class Scanned:
 
 
 class Scanner:
-    """Scans hosts in threads; `store` None keeps nothing, `record` is a directory for what the hosts show."""
+    """Scans hosts in threads; without `open_store` nothing is kept, `record` is a directory for what hosts show."""
 
     def __init__(
-        self, wish: "Wish", store: "Store | None", progress: Progress, jobs: int, record: "Path | None" = None
+        self,
+        wish: "Wish",
+        open_store: "Callable[[], Store] | None",
+        progress: Progress,
+        jobs: int,
+        record: "Path | None" = None,
     ) -> None:
         self._wish = wish
-        self._store = store
+        self._open_store = open_store
+        self._store: Future[Store | None] = Future()
         self._progress = progress
         self._jobs = jobs
         self._record = record
@@ -66,6 +72,8 @@ class Scanner:
         pool = ThreadPoolExecutor(max(1, min(self._jobs, len(hosts))), thread_name_prefix="scan")
         waiting: set[Future[Scanned]] = {pool.submit(self._scan, host) for host in hosts}
         try:
+            # Meanwhile, for it takes half a second to make a database; one that cannot be opened ends the run at once.
+            self._store.set_result(self._open_store() if self._open_store else None)
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -74,15 +82,18 @@ class Scanner:
             for future in waiting:
                 future.cancel()
             self._stop()
+            self._store.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
+            if self._store.done() and not self._store.cancelled() and (store := self._store.result()):
+                store.close()
 
     def _scan(self, host: "Host") -> Scanned:
         try:
             snapshot = self._collect(host)
             if self._stopped:  # what it lacks was not looked for any more: that says nothing about the host
                 return Scanned(host, error=DriftscanError("interrupted"))
-            saved = self._store.save(snapshot, host.role) if self._store is not None else None
-            return Scanned(host, snapshot, saved)
+            store = self._store.result()
+            return Scanned(host, snapshot, store.save(snapshot, host.role) if store else None)
         except DriftscanError as error:
             return Scanned(host, error=error)
         finally:

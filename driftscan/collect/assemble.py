@@ -44,7 +44,9 @@ def _owned(one: Seen, ownership: Ownership | None) -> Iterator[Item]:
         owners = {}
         for name, path_of in columns:
             path = None if item.attributes.get("container") else item.attributes.get(path_of)  # another root's path
-            owners[name] = ownership.owner(raw(path)) if ownership and isinstance(path, str) and path else None
+            owners[name] = (
+                None if ownership is None or not (isinstance(path, str) and path) else ownership.owner(raw(path))
+            )
         yield replace(item, attributes={**item.attributes, **owners})
 
 

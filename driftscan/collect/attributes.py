@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftscan.model.item import Item, Json
+from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.text import text
@@ -15,7 +16,7 @@ from driftscan.scopes.base import Parsed, Probe
 _HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
 _ATTRIBUTE_LIMIT = 25_000  # paths that no package owns of which flags, ACLs and attributes are looked at
 _TIMEOUT = 900.0
-_GRACE = 2.0  # seconds by which a package's files may be younger than its own note of their unpacking
+_GRACE = 2.0  # seconds by which a package's files may be younger than a note of their unpacking in whole seconds
 
 _REGULAR = ord("f")
 _EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
@@ -58,7 +59,7 @@ def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, f
         path, meta = entry.path, entry.meta
         regular = meta[0] == _REGULAR
         owned = ownership.get(path)
-        if owned is not None and not (regular and (full or entry.ctime > owned[0].unpacked + _GRACE)):
+        if owned is not None and not (regular and (full or _is_younger(entry.ctime, *owned))):
             continue
         others.append(path)
         if regular and _EXECUTABLE.match(meta):
@@ -75,6 +76,18 @@ def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, f
     chosen.others = wanted[:_ATTRIBUTE_LIMIT]
     chosen.left_out = unopened + len(wanted) - len(chosen.others)
     return chosen
+
+
+def _is_younger(ctime: float, manifest: Manifest, packaged: bytes) -> bool:
+    """Whether a packaged file was changed after it was unpacked.
+
+    A note in whole seconds needs some grace. dpkg's has fractions and is made after the files: nothing is forgiven.
+    Nor is it to configuration, which is most often edited right after the installation, and is little.
+    """
+    if ctime <= manifest.unpacked:
+        return False
+    exact = manifest.unpacked % 1 != 0
+    return exact or ctime > manifest.unpacked + _GRACE or PackagedFile.decode(packaged).kind == "config"
 
 
 def _look_into(built: Built, foreign: list[tuple[bytes, bytes]], others: list[bytes], chosen: Selection) -> None:

@@ -1,6 +1,5 @@
 """Running probes: one bundle after the other until each probe has run or has had its chance."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,12 +85,11 @@ class _Tee:
 def _run_bundle(link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink) -> TransportError | None:
     """Run one bundle as far as it comes; return what ended it early."""
     root = link.transport.root
-    started = time.monotonic()
     try:
         script = program(tasks, nonce, root, tty=link.privilege.tty)
         code = run(link.transport, "sh", sink, stdin=script, privilege=link.privilege, hold=True)
     except CommandTimeout as error:
-        sink.finish(Outcome.TIMEOUT, f"no end after {time.monotonic() - started:.0f} s")
+        sink.finish(Outcome.TIMEOUT, f"no end after {sink.current.probe.timeout:g} s" if sink.current else str(error))
         return error
     except TransportError as error:
         sink.finish(Outcome.FAILED, str(error))

@@ -28,6 +28,12 @@ def parse(_results: Results) -> Parsed:
 
 def derive(snapshot: Snapshot, path: bytes) -> Iterator[Item]:
     """Yield an item for every link of `snapshot` at or below `path`."""
+    for link, final, state in states(snapshot, path):
+        yield Item("symlinks", text(link), _attributes(link, final, snapshot.links, state))
+
+
+def states(snapshot: Snapshot, path: bytes = b"/") -> Iterator[tuple[bytes, bytes | None, str]]:
+    """Yield every link at or below `path`, where it leads in the end (None: in a circle), and its state."""
     known = snapshot.links
     top = path.rstrip(b"/")
     mine = sorted(link for link in known if not top or link == top or link.startswith(top + b"/"))
@@ -35,8 +41,7 @@ def derive(snapshot: Snapshot, path: bytes) -> Iterator[Item]:
     there = _existing(snapshot, {final for final in finals.values() if final is not None})
     hidden = [raw(item.key) for item in snapshot.items if item.scope == "files" and "not_walked" in item.attributes]
     for link in mine:
-        final = finals[link]
-        yield Item("symlinks", text(link), _attributes(link, final, known, _state(final, there, hidden)))
+        yield link, finals[link], _state(finals[link], there, hidden)
 
 
 def _existing(snapshot: Snapshot, wanted: set[bytes]) -> set[bytes]:

@@ -62,14 +62,15 @@ class Database:
         SQLite changes one by making it anew and dropping the old one, and that would take along what refers to it.
         """
         with self.clear_errors(), self._writer().connect() as connection:
-            self._foreign_keys(connection, "OFF")
+            self._pragma(connection, "journal_mode = WAL")  # here, for it stays, and somebody else's file is not ours
+            self._pragma(connection, "foreign_keys = OFF")
             try:
                 with self._locked(connection, alone=True):
                     yield connection
                     if self.path and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                         raise StoreError(f"database {self.name} refers to rows that are not there, nothing was changed")
             finally:
-                self._foreign_keys(connection, "ON")
+                self._pragma(connection, "foreign_keys = ON")
 
     def outside(self) -> Connection:
         """Return a connection without transactions; whoever takes it closes it."""
@@ -87,9 +88,9 @@ class Database:
                 connection.execute(select(lock(_LOCK)))
             yield
 
-    def _foreign_keys(self, connection: Connection, state: str) -> None:
+    def _pragma(self, connection: Connection, words: str) -> None:
         if self.path:  # past SQLAlchemy, which would begin a transaction, and inside one this does nothing
-            connection.connection.cursor().execute(f"PRAGMA foreign_keys = {state}")
+            connection.connection.cursor().execute(f"PRAGMA {words}")
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:
@@ -173,7 +174,6 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver's own idea of when to begin would split a save in two
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")

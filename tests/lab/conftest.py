@@ -21,7 +21,7 @@ def flavor(worker_id: str) -> Iterator[Callable[[str], hosts.LabHost]]:
         def get(name: str) -> hosts.LabHost:
             host = stack.enter_context(hosts.host(f"t-{name}-{worker_id}", name))
             if name == "sauced":
-                host.root((Path(__file__).with_name("sauce.sh").read_text()).replace("${1:-all}", "live"))
+                host.root(Path(__file__).with_name("sauce.sh").read_text(), "bash -s live")
             return host
 
         yield get

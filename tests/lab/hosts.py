@@ -26,9 +26,9 @@ class LabHost:
     def key(self) -> str:
         return str(_DIRECTORY / "id")
 
-    def root(self, script: str) -> str:
+    def root(self, script: str, shell: str = "sh -s") -> str:
         """Run `script` by the host's own sh as root, not through the transports under test; return its stdout."""
-        return _lab("ssh", self.name, "sh -s", stdin=script)
+        return _lab("ssh", self.name, shell, stdin=script)
 
     def disk(self) -> Path:
         """Return where the host's true root file system can be read."""
@@ -138,7 +138,9 @@ def plain_user(host: LabHost, *, sudo: bool = False) -> str:
     rights = f"echo '{name} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{name}; chmod 440 /etc/sudoers.d/{name}" if sudo else ":"
     host.root(
         f"grep -q '^{name}:' /etc/passwd && exit 0\n"
-        f"if command -v useradd >/dev/null; then useradd -m -s /bin/sh {name}; else adduser -D -s /bin/sh {name}; fi\n"
+        f"if command -v useradd >/dev/null; then useradd -m -s /bin/sh {name}; else\n"
+        f"echo '{name}:x:1500:1500::/home/{name}:/bin/sh' >>/etc/passwd; echo '{name}:x:1500:' >>/etc/group\n"
+        f"echo '{name}:*:19000:0:99999:7:::' >>/etc/shadow; mkdir -p /home/{name}; fi\n"
         f"mkdir -p /home/{name}/.ssh; cp /root/.ssh/authorized_keys /home/{name}/.ssh/\n"
         f"chown -R {name} /home/{name}; chmod 700 /home/{name}/.ssh; {rights}\n"
     )

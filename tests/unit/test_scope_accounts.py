@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import RECORDINGS, Recordings, cut, garbled, look
+from tests.unit.conftest import RECORDINGS, Recordings, cut, garbled, look
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import Recordings, cut, garbled, look
+from tests.unit.conftest import Recordings, cut, garbled, look
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

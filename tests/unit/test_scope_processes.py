@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scope_checks import Recorded, garbled, truncated, well_formed
+from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 from driftscan.collect.bundle import BundleSink, Task, by_scope, new_nonce, program
 from driftscan.model.item import Item

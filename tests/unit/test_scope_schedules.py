@@ -3,7 +3,7 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scope_checks import Recorded, Results, garbled, truncated, well_formed
+from tests.unit.scope_checks import Recorded, Results, garbled, truncated, well_formed
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.scopes._cron import crontab, is_time, split_percent

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scope_checks import Recorded, garbled, truncated, well_formed
+from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes._sockets import address, parse_holders, parse_sockets
