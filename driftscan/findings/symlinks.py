@@ -1,12 +1,15 @@
 """Symbolic links that lead nowhere."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from driftscan.findings.base import Family, Rule, View
 from driftscan.model.finding import Finding, Severity
-from driftscan.model.item import Json
 from driftscan.model.text import text
 from driftscan.scopes.symlinks import states
+
+if TYPE_CHECKING:
+    from driftscan.model.item import Json
 
 DANGLING = Rule(
     "link-dangling",

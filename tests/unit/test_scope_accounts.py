@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.unit.conftest import RECORDINGS, Recordings, cut, garbled, look
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from driftscan.model.item import Item, Json
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.scopes import _authorized_keys, _lastlog
 from driftscan.scopes.base import Parsed, scopes
+from tests.unit.conftest import RECORDINGS, Recordings, cut, garbled, look
 
 SCOPE = scopes()["accounts"]
 RECORDED = Recordings()

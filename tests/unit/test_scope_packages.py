@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.unit.conftest import Recordings, cut, garbled, look
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.scopes.base import Parsed, scopes
 from driftscan.scopes.managers.base import Patterns, managers
+from tests.unit.conftest import Recordings, cut, garbled, look
 
 SCOPE = scopes()["packages"]
 RECORDED = Recordings()

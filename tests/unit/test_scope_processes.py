@@ -6,7 +6,6 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 from driftscan.collect.bundle import BundleSink, Task, by_scope, new_nonce, program
 from driftscan.model.item import Item
@@ -16,6 +15,7 @@ from driftscan.scopes._cgroup import unit_and_container
 from driftscan.scopes._identity import thread_kind
 from driftscan.scopes._proc import Process, command_line, deleted_library, own_processes, parse_stat
 from driftscan.scopes.processes import SCOPE
+from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 FLAVORS = ["arch", "bookworm", "bookworm-nopy", "busybox", "rpm", "sauced", "sauced-plain", "sysv"]
 

@@ -3,13 +3,13 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.scope_checks import Recorded, Results, garbled, truncated, well_formed
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.scopes._init import started
 from driftscan.scopes._unit_files import parse_settings, unit_files
 from driftscan.scopes._units_live import live_units, moment
 from driftscan.scopes.services import SCOPE
+from tests.unit.scope_checks import Recorded, Results, garbled, truncated, well_formed
 
 FLAVORS = ["arch", "bookworm", "bookworm-nopy", "busybox", "rpm", "sauced", "sauced-plain", "sysv"]
 ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"

@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes._sockets import address, parse_holders, parse_sockets
 from driftscan.scopes.sockets import SCOPE
+from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
 FLAVORS = ["arch", "bookworm", "bookworm-nopy", "busybox", "rpm", "sauced", "sauced-plain", "sysv"]
 TAIL = b"00000000:00000000 00:00000000 00000000 %d        0 %d 1 00000000cbb69bd8 100 0 0 10 0"

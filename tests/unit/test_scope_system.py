@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.conftest import Recordings, garbled, look
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.scopes.base import Parsed, scopes
+from tests.unit.conftest import Recordings, garbled, look
 
 SCOPE = scopes()["system"]
 RECORDED = Recordings()
