@@ -55,7 +55,7 @@ class Progress:
 
     def _show(self, now: float) -> None:
         words = [
-            f"{shown(host)}: {scope}" + (f" {files:,} files, {files / max(now - since, 0.1):,.0f}/s" if files else "")
+            f"{shown(host)}: {scope}" + (f" ({files:,} files, {files / max(now - since, 0.1):,.0f}/s)" if files else "")
             for host, (scope, files, since) in self._now.items()
         ]
         count = f"[{self._done}/{self._hosts}] " if self._hosts > 1 else ""

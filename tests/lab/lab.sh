@@ -88,21 +88,24 @@ sources() { # sources.list lines of a suite
 base() {
   setup; proxy start
   [ $# -gt 0 ] || set -- bookworm
-  local f t
-  for f; do
-    [ -f "$BASES/$f/layers" ] && { echo "base $f: cached"; continue; }
-    t=$(now); rm -rf "${BASES:?}/$f"; mkdir -p "$BASES/$f"
-    case $f in
-      bookworm|trixie|bullseye|sid) base_debian "$f" "$f" python3,sudo,systemd-sysv,dbus ;;
-      bookworm-nopy)                base_debian "$f" bookworm sudo,systemd-sysv,dbus ;;
-      sysv)                         base_debian "$f" bookworm python3,sudo,sysvinit-core,rsyslog ;;
-      sauced)                       base_sauced; echo "base $f: $(since "$t")s"; continue ;;
-      *) [ -x "$HERE/base-$f.sh" ] || die "unknown flavor $f"
-         "$HERE/base-$f.sh" "$BASES/$f/root" >"$LAB/log/base-$f.log" 2>&1 || die "see $LAB/log/base-$f.log" ;;
-    esac
-    echo "$BASES/$f/root" >"$BASES/$f/layers"
-    echo "base $f: $(since "$t")s, $(du -sh "$BASES/$f/root" | cut -f1)"
-  done
+  local f
+  for f; do ( flock 8; base_one "$f" ) 8>"$LAB/base-$f.lock"; done   # several lab.sh may want the same base
+}
+
+base_one() {
+  local f=$1 t
+  [ ! -f "$BASES/$f/layers" ] || { echo "base $f: cached"; return; }
+  t=$(now); rm -rf "${BASES:?}/$f"; mkdir -p "$BASES/$f"
+  case $f in
+    bookworm|trixie|bullseye|sid) base_debian "$f" "$f" python3,sudo,systemd-sysv,dbus ;;
+    bookworm-nopy)                base_debian "$f" bookworm sudo,systemd-sysv,dbus ;;
+    sysv)                         base_debian "$f" bookworm python3,sudo,sysvinit-core,rsyslog ;;
+    sauced)                       base_sauced; echo "base $f: $(since "$t")s"; return ;;
+    *) [ -x "$HERE/base-$f.sh" ] || die "unknown flavor $f"
+       "$HERE/base-$f.sh" "$BASES/$f/root" >"$LAB/log/base-$f.log" 2>&1 || die "see $LAB/log/base-$f.log" ;;
+  esac
+  echo "$BASES/$f/root" >"$BASES/$f/layers"
+  echo "base $f: $(since "$t")s, $(du -sh "$BASES/$f/root" | cut -f1)"
 }
 
 base_debian() { # FLAVOR SUITE EXTRA-PACKAGES
@@ -177,7 +180,7 @@ boot() { # NAME: start its supervisor in a session of its own
   local n=$1 h=$HOSTS/$1; conf "$n"
   running "$n" && return
   mount_disk "$n"; mkdir -p "$CG/lab/$n" /run/systemd
-  setsid "$SELF" _supervise "$n" </dev/null >"$h/console.log" 2>&1 &
+  setsid "$SELF" _supervise "$n" </dev/null >"$h/console.log" 2>&1 8>&- &
   local i; for i in $(seq 200); do running "$n" && return; sleep .02; done
   die "host $n did not start: $(tail -n 3 "$h/console.log")"
 }
