@@ -37,7 +37,6 @@ def audit(
     from driftscan.cli.scanning import Scanner, worst
     from driftscan.findings.base import judge
     from driftscan.model.finding import Severity
-    from driftscan.model.text import shown
     from driftscan.report.base import Audit, audit_formats, choose
 
     render = choose(audit_formats(), format_name)
@@ -48,7 +47,7 @@ def audit(
         for done in Scanner(wanted, shared.new_store if keep else None, progress, jobs=4).scan(hosts):
             codes.append(done.exit_code)
             if done.error is not None or done.snapshot is None:
-                typer.echo(f"driftscan: {shown(done.host.name)}: {done.error}", err=True)
+                typer.echo(done.complaint, err=True)
                 continue
             report = Audit(done.snapshot, judge(done.snapshot), done.saved.id if done.saved else 0)
             for line in render(report, page()):

@@ -46,7 +46,6 @@ def scan(
     """Take a snapshot of each host and keep it."""
     from driftscan.cli.progress import Progress
     from driftscan.cli.scanning import Scanner, worst
-    from driftscan.model.text import shown
 
     hosts = [target.host for target in shared.targets(targets or [])]
     codes = []
@@ -56,7 +55,7 @@ def scan(
         for done in scanner.scan(hosts):
             codes.append(done.exit_code)
             if done.error is not None:
-                typer.echo(f"driftscan: {shown(done.host.name)}: {done.error}", err=True)
+                typer.echo(done.complaint, err=True)
             elif not shared.quiet:
                 typer.echo(_line(done))
     return worst(codes)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from driftscan.cli.options import ask
 from driftscan.cli.progress import Progress
 from driftscan.errors import DriftscanError, ExitCode
+from driftscan.model.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,12 @@ class Scanned:
     snapshot: "Snapshot | None" = None
     saved: "SavedSnapshot | None" = None
     error: DriftscanError | None = None
+
+    @property
+    def complaint(self) -> str:
+        """One line about the error, with the host's name in it once."""
+        name, words = shown(self.host.name), str(self.error)
+        return f"driftscan: {words}" if words.startswith(f"{name} ") else f"driftscan: {name}: {words}"
 
     @property
     def exit_code(self) -> ExitCode:

@@ -12,18 +12,28 @@ _PRIVATE = 0x10FF00
 def _keep(error: UnicodeError) -> tuple[str, int]:
     if isinstance(error, UnicodeDecodeError):
         bad = error.object[error.start : error.end]
-        return "".join(chr(_PRIVATE + byte) for byte in bad), error.end
+        return _keep_all(bad), error.end
     raise error
 
 
 register_error("driftscan.keep", _keep)
+_SPELLED = re.compile(rb"(\xf4\x8f[\xbc-\xbf][\x80-\xbf])")  # U+10FF00 to U+10FFFF in UTF-8
 _PRIVATE_CHARS = re.compile(f"[{chr(_PRIVATE)}-{chr(_PRIVATE + 0xFF)}]")
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def text(data: bytes) -> str:
-    """Return `data` as text; undecodable bytes and NUL are kept and come back from `raw`."""
+    """Return `data` as text; undecodable bytes and NUL are kept and come back from `raw`.
+
+    Bytes that spell one of the private characters themselves are kept one by one too: two names never look the same.
+    """
+    if _SPELLED.search(data):
+        return "".join(_keep_all(part) if _SPELLED.fullmatch(part) else text(part) for part in _SPELLED.split(data))
     return data.decode("utf-8", "driftscan.keep").replace("\0", chr(_PRIVATE))
+
+
+def _keep_all(data: bytes) -> str:
+    return "".join(chr(_PRIVATE + byte) for byte in data)
 
 
 def raw(value: str) -> bytes:

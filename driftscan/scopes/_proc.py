@@ -139,10 +139,13 @@ def own_processes(processes: Mapping[int, Process], self_pid: int) -> frozenset[
     children: dict[int, list[int]] = {}
     for process in processes.values():
         children.setdefault(process.ppid, []).append(process.pid)
+    seen: set[int] = set()
     while below:
-        new = [child for child in children.get(below.pop(), []) if child not in own]
-        own.update(new)
-        below += new
+        pid = below.pop()
+        if pid not in seen:
+            seen.add(pid)
+            below += children.get(pid, [])
+    own |= seen
     if user := re.search(rb"/user-(\d+)\.slice/session-", session):
         manager = b"/user@" + user[1] + b".service/init.scope"
         own.update(p.pid for p in processes.values() if manager in p.cgroup)

@@ -50,7 +50,7 @@ def find_snapshot(connection: Connection, name: str, revision: Revision) -> Stor
     if row is None:
         raise StoreError(
             f"host {shown(name)} has no snapshot '{shown(str(revision))}'",
-            hint="see `driftscan snapshots` for those that are kept",
+            hint="see `driftscan log` for those that are kept",
         )
     return _stored(row)
 
@@ -97,7 +97,7 @@ def _stored(row: Row[Any]) -> StoredSnapshot:
 def _host_number(connection: Connection, name: str) -> int:
     number = connection.scalar(select(host.c.id).where(host.c.name == name))
     if number is None:
-        raise StoreError(f"host {shown(name)} is not in the database", hint="scan it first, or see `driftscan hosts`")
+        raise StoreError(f"host {shown(name)} is not in the database", hint="scan it first, or see `driftscan log`")
     return int(number)
 
 

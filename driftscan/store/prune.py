@@ -55,7 +55,7 @@ def _doomed(connection: Connection, name: str | None, keep_last: int | None, bef
     if name is not None:
         number = connection.scalar(select(host.c.id).where(host.c.name == name))
         if number is None:
-            raise StoreError(f"host {shown(name)} is not in the database", hint="see `driftscan hosts`")
+            raise StoreError(f"host {shown(name)} is not in the database", hint="see `driftscan log`")
         kept = kept.where(snapshot.c.host_id == number)
     ranked = kept.subquery()
     doomed = select(ranked.c.id)
