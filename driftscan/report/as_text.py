@@ -226,7 +226,7 @@ def _blind_spots(report: Audit) -> Iterable[str]:
             yield f"{name}: the host has none"
         yield from (f"{name}: {note}" for note in coverage.notes)
     for rule, lacks in sorted(report.judgement.unjudged.items()):
-        yield f"rule {rule} could not judge: {', '.join(lacks)} not seen"
+        yield f"rule {rule} could not judge: {', '.join(lacks)} not seen, or not there"
 
 
 def _next(report: Audit, width: int) -> Iterable[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import hosts
 
-FLAVORS = ["bookworm", "sauced", "bookworm-nopy", "sysv", "rpm", "arch", "busybox"]
+FLAVORS = ["bookworm", "sauced", "bookworm-nopy", "trixie", "sysv", "rpm", "arch", "busybox"]
 
 
 @pytest.fixture(scope="session")
