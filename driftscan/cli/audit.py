@@ -44,15 +44,16 @@ def audit(
     codes = []
     wanted = wish(scope, full=verify_full, timeout=shared.timeout)
     with Progress(len(hosts), quiet=shared.quiet) as progress:
-        for done in Scanner(wanted, shared.new_store if keep else None, progress, jobs=4).scan(hosts):
+        for scanned in Scanner(wanted, shared.new_store if keep else None, progress, jobs=4).scan(hosts):
+            judgement = judge(scanned.snapshot) if scanned.snapshot else None
+            done = scanned.settled()
             codes.append(done.exit_code)
-            if done.error is not None or done.snapshot is None:
+            if done.snapshot is None or judgement is None:
                 typer.echo(done.complaint, err=True)
                 continue
-            report = Audit(done.snapshot, judge(done.snapshot), done.saved.id if done.saved else 0)
-            for line in render(report, page()):
+            for line in render(Audit(done.snapshot, judgement, done.saved.id if done.saved else 0), page()):
                 typer.echo(line)
-            if fail_on and any(f.severity.rank >= Severity(fail_on.value).rank for f in report.judgement.findings):
+            if fail_on and any(f.severity.rank >= Severity(fail_on.value).rank for f in judgement.findings):
                 codes.append(ExitCode.FINDINGS)
     return worst(codes)
 

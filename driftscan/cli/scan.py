@@ -52,7 +52,8 @@ def scan(
     wanted = wish(scope, full=verify_full, timeout=shared.timeout)
     with Progress(len(hosts), quiet=shared.quiet) as progress:
         scanner = Scanner(wanted, shared.new_store, progress, jobs, record)
-        for done in scanner.scan(hosts):
+        for scanned in scanner.scan(hosts):
+            done = scanned.settled()
             codes.append(done.exit_code)
             if done.error is not None:
                 typer.echo(done.complaint, err=True)

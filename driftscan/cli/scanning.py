@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -32,12 +32,22 @@ def ask_one_at_a_time(question: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What became of one host: its snapshot, or the error instead of it; `saved` unless it was not to be kept."""
+    """What became of one host: its snapshot, or the error instead of it; `saved` once it is `settled` and kept."""
 
     host: "Host"
     snapshot: "Snapshot | None" = None
     saved: "SavedSnapshot | None" = None
     error: DriftscanError | None = None
+    saving: "Future[SavedSnapshot] | None" = None
+
+    def settled(self) -> "Scanned":
+        """Wait until the snapshot is kept; what else is to be done with it can be done before."""
+        if self.saving is None:
+            return self
+        try:
+            return replace(self, saved=self.saving.result(), saving=None)
+        except DriftscanError as error:
+            return replace(self, snapshot=None, error=error, saving=None)
 
     @property
     def complaint(self) -> str:
@@ -67,6 +77,7 @@ class Scanner:
         self._wish = wish
         self._open_store = open_store
         self._store: Future[Store | None] = Future()
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="keep")  # one, for a database has one writer
         self._progress = progress
         self._jobs = jobs
         self._record = record
@@ -91,6 +102,7 @@ class Scanner:
             self._stop()
             self._store.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
+            self._keeper.shutdown(wait=True)
             if self._store.done() and not self._store.cancelled() and (store := self._store.result()):
                 store.close()
 
@@ -100,7 +112,8 @@ class Scanner:
             if self._stopped:  # what it lacks was not looked for any more: that says nothing about the host
                 return Scanned(host, error=DriftscanError("interrupted"))
             store = self._store.result()
-            return Scanned(host, snapshot, store.save(snapshot, host.role) if store else None)
+            saving = self._keeper.submit(store.save, snapshot, host.role) if store else None
+            return Scanned(host, snapshot, saving=saving)
         except DriftscanError as error:
             return Scanned(host, error=error)
         finally:

@@ -37,7 +37,7 @@ class Selection:
     left_out: int = 0
 
 
-def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, full: bool) -> Selection:
+def select(built: Built, ownership: Ownership, *, full: bool) -> Selection:
     """Choose what to look at again.
 
     A packaged file that was changed after its package was unpacked has a later ctime: only those are hashed, unless
@@ -72,9 +72,8 @@ def select(built: Built, ownership: Ownership, unwritable: Sequence[bytes], *, f
     among_packaged = len(others)
     _look_into(built, foreign, others, chosen)
     unopened = built.entries - seen - (len(others) - among_packaged)
-    wanted = list(dict.fromkeys([*unwritable, *others]))
-    chosen.others = wanted[:_ATTRIBUTE_LIMIT]
-    chosen.left_out = unopened + len(wanted) - len(chosen.others)
+    chosen.others = others[:_ATTRIBUTE_LIMIT]
+    chosen.left_out = unopened + len(others) - len(chosen.others)
     return chosen
 
 

@@ -183,8 +183,7 @@ def _second_look(
     """Hash and ask after what the survey made interesting."""
     if tree.plan is None or not built.tree:
         return Parsed()
-    unwritable = [path for reader in tree.readers for path in reader.unwritable]
-    chosen = attributes.select(built, ownership or Ownership((), {}), unwritable, full=wish.full)
+    chosen = attributes.select(built, ownership or Ownership((), {}), full=wish.full)
     tasks = [Task(_FILES, probe) for probe in attributes.probes(chosen)]
     hashing = [task for task in tasks if task.probe.name.startswith("digest")]
     with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes

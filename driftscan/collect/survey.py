@@ -16,7 +16,6 @@ _ESCAPE = re.compile(rb"\\([0-7]{3})")
 # the kernel or comes over the network.
 _OWN = {b"overlay", b"tmpfs", b"zfs", b"ubifs", b"rootfs", b"bcachefs"}
 _VOLATILE = (b"run", b"proc", b"sys", b"dev")  # trees that the next boot makes anew
-_DOT = ord(".")
 _TYPES = {0o01: b"p", 0o02: b"c", 0o04: b"d", 0o06: b"b", 0o10: b"f", 0o12: b"l", 0o14: b"s"}
 
 
@@ -28,7 +27,6 @@ class Walk:
     """
 
     path: bytes
-    readonly: bool = False
     avoid: tuple[bytes, ...] = ()
     mounts: tuple[bytes, ...] = ()
 
@@ -40,7 +38,6 @@ class Plan:
     walks: tuple[Walk, ...]
     skipped: dict[bytes, str]
     gnu: bool
-    root_user: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +46,11 @@ class _Mount:
     device: bytes
     source_root: bytes
     kind: bytes
-    readonly: bool
 
 
 def plan(data: bytes, root: bytes = b"") -> Plan:
     """Make a plan from what the probe `mounts` shows; `root` is the mounted root of an image, else b""."""
-    mountinfo, filesystems, gnu, user = (data.split(b"\0") + [b""] * 4)[:4]
+    mountinfo, filesystems, gnu = (data.split(b"\0") + [b""] * 3)[:3]
     nodev = {line.split()[-1] for line in filesystems.splitlines() if line.startswith(b"nodev")}
     mounts = _below(_parse_mounts(mountinfo), root)
     skipped = {mount.path: why for mount in mounts.values() if (why := _why_not(mount, nodev, mounts))}
@@ -70,9 +66,9 @@ def plan(data: bytes, root: bytes = b"") -> Plan:
             continue
         below = sorted(path for path in mounts if path and (not mount.path or path.startswith(mount.path + b"/")))
         touched = tuple(path for path in below if path not in avoid)
-        walks.append(Walk(mount.path, mount.readonly, tuple(path for path in below if path in avoid), touched))
+        walks.append(Walk(mount.path, tuple(path for path in below if path in avoid), touched))
     topmost = {path: why for path, why in sorted(skipped.items()) if path not in inside}
-    return Plan(tuple(walks), topmost, gnu == b"gnu", user.strip() == b"0")
+    return Plan(tuple(walks), topmost, gnu == b"gnu")
 
 
 def _parse_mounts(mountinfo: bytes) -> Iterable[_Mount]:
@@ -82,7 +78,7 @@ def _parse_mounts(mountinfo: bytes) -> Iterable[_Mount]:
             continue
         kind = fields[fields.index(b"-") + 1 :][:1]
         unescaped = [_ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field) for field in fields[3:5]]
-        yield _Mount(unescaped[1], fields[2], unescaped[0], kind[0] if kind else b"", b"ro" in fields[5].split(b","))
+        yield _Mount(unescaped[1], fields[2], unescaped[0], kind[0] if kind else b"")
 
 
 def _below(mounts: Iterable[_Mount], root: bytes) -> dict[bytes, _Mount]:
@@ -90,7 +86,7 @@ def _below(mounts: Iterable[_Mount], root: bytes) -> dict[bytes, _Mount]:
 
     A bind mount of a directory onto itself changes nothing for a walk, and is left out.
     """
-    found: dict[bytes, _Mount] = {b"": _Mount(b"", b"", b"", b"", readonly=False)}
+    found: dict[bytes, _Mount] = {b"": _Mount(b"", b"", b"", b"")}
     for mount in mounts:
         if mount.path.rstrip(b"/") == root:
             relative = b""
@@ -98,7 +94,7 @@ def _below(mounts: Iterable[_Mount], root: bytes) -> dict[bytes, _Mount]:
             relative = mount.path[len(root) + 1 :]
         else:
             continue
-        found[relative] = _Mount(relative, mount.device, mount.source_root, mount.kind, mount.readonly)
+        found[relative] = _Mount(relative, mount.device, mount.source_root, mount.kind)
     onto_itself = {
         path for path, mount in found.items() if any(_seen_at(mount, other) == path for other in found.values())
     }
@@ -155,7 +151,7 @@ def walk_probe(walk: Walk, made: Plan, separator: str) -> Probe:
     script = (
         f"[ ! -f {top} ] || exit 0  # a file can be a mount, and its directory's walk shows it\ncd {top} || exit 1\n"
     )
-    script += _tools(walk, made, separator) + (_around(walk) if walk.avoid else "ds_tree .") + '\n[ -z "$ds_bad" ]'
+    script += _tools(made, separator) + (_around(walk) if walk.avoid else "ds_tree .") + '\n[ -z "$ds_bad" ]'
     return Probe(f"walk {_name(walk.path)}", script, tools=("find",), timeout=_TIMEOUT, limit=_LIMIT)
 
 
@@ -192,13 +188,11 @@ def _directly(directory: bytes, paths: set[bytes]) -> set[bytes]:
     return {path for path in paths if path.rpartition(b"/")[0] == directory}
 
 
-def _tools(walk: Walk, made: Plan, separator: str) -> str:
+def _tools(made: Plan, separator: str) -> str:
     """Define ds_tree and ds_one, which print the records of whole trees and of one path and set ds_bad if they fail."""
     if made.gnu:
-        # Nobody may write to an immutable file, not even root: so such a record begins with "!".
-        mark = r"\( -writable -o -printf '!' \) " if made.root_user and not walk.readonly else ""
         find = f"-printf '{_FORMAT}' || ds_bad=1"
-        tree = f'find "$@" -xdev -ignore_readdir_race {mark}{find}'
+        tree = f'find "$@" -xdev -ignore_readdir_race {find}'
         one = f'find "$@" -maxdepth 0 {find}'
     else:
         # The status that counts is find's, which stands before the pipe: it goes round it.
@@ -215,7 +209,6 @@ class Survey:
     """Reads the records of one walk as they arrive and hands them to the tree's builder."""
 
     def __init__(self, builder: TreeBuilder, walk: Walk, separator: str = "") -> None:
-        self.unwritable: list[bytes] = []  # absolute paths that not even root may write: immutable, or swap in use
         self._builder = builder
         self._prefix = walk.path
         self._separator = separator.encode()
@@ -246,18 +239,9 @@ class Survey:
         whole = len(parts) // 4 * 4
         self._rest = parts[whole:]
         fields = iter(parts[:whole])
+        records = zip(fields, fields, fields, fields, strict=True)
         prefix = self._prefix + b"/" if self._prefix else b""
-        self._builder.add(
-            [
-                (prefix + (path[2:] if path[0] == _DOT else self._unmark(path)), meta, stats, link)
-                for path, meta, stats, link in zip(fields, fields, fields, fields, strict=True)
-                if path
-            ]
-        )
-
-    def _unmark(self, path: bytes) -> bytes:
-        self.unwritable.append(b"/" + (self._prefix + path[2:] if self._prefix else path[3:]))
-        return path[3:]
+        self._builder.add([(prefix + path[2:], meta, stats, link) for path, meta, stats, link in records])
 
     def _take_stat(self, chunk: bytes) -> None:
         parts = (self._tail + chunk).split(self._separator)

@@ -30,7 +30,7 @@ def test_local_filesystems_are_walked_innermost_first_and_the_others_named() -> 
             "0:5 / /proc proc",
             "0:6 / /run tmpfs",
             "0:7 / /tmp tmpfs",
-            "8:2 / /srv ext4 ro",
+            "8:2 / /srv ext4",
             "8:3 / /srv/deep ext4",
             "0:9 / /mnt/nfs nfs4",
             "0:10 / /home/u/remote fuse.sshfs",
@@ -39,7 +39,6 @@ def test_local_filesystems_are_walked_innermost_first_and_the_others_named() -> 
         )
     )
     assert [w.path for w in made.walks] == [b"tmp", b"srv/deep", b"srv", b""]
-    assert [w.readonly for w in made.walks] == [False, False, True, False]
     assert set(made.skipped) == {
         b"proc",
         b"run",
@@ -91,7 +90,7 @@ def survey(root: Path, made: Walk, *, gnu: bool = True, chunk: int = 1000) -> tu
     builder = TreeBuilder()
     separator = "5e9a7a7042" if not gnu else ""
     reader = Survey(builder, made, separator)
-    probe = walk_probe(made, Plan((made,), {}, gnu=gnu, root_user=True), separator)
+    probe = walk_probe(made, Plan((made,), {}, gnu=gnu), separator)
     done = subprocess.run(["sh"], input=f"R='{root}'\n{probe.script}\n".encode(), capture_output=True, check=True)
     assert done.stderr == b""
     for start in range(0, len(done.stdout), chunk):
@@ -170,23 +169,9 @@ def test_avoided_mounts_are_never_stat_ed(tmp_path: Path) -> None:
     for name in ("mnt/nfs", "mnt/other", "srv"):
         (tmp_path / name).mkdir(parents=True)
     made = Walk(b"", avoid=(b"mnt/nfs",))
-    probe = walk_probe(made, Plan((made,), {}, gnu=True, root_user=True), "")
+    probe = walk_probe(made, Plan((made,), {}, gnu=True), "")
     trace = tmp_path / "srv" / "trace"
     command = ["strace", "-f", "-e", "trace=%file,%desc", "-o", str(trace), "sh"]
     subprocess.run(command, input=f"R='{tmp_path}'\n{probe.script}\n".encode(), stdout=subprocess.PIPE, check=True)
     calls = [line for line in trace.read_text(errors="replace").splitlines() if "nfs" in line and "stat" in line]
     assert calls == []
-
-
-def test_an_immutable_file_is_marked(tmp_path: Path) -> None:
-    (tmp_path / "plain").write_text("x")
-    locked = tmp_path / "locked"
-    locked.write_text("x")
-    if subprocess.run(["chattr", "+i", locked], capture_output=True, check=False).returncode:
-        locked.chmod(0o444)  # not root, or a filesystem without flags: nobody but root is kept out by the mode
-    try:
-        seen, reader = survey(tmp_path, Walk(b""))
-        assert set(seen) == {b"/plain", b"/locked"}
-        assert reader.unwritable == [b"/locked"]
-    finally:
-        subprocess.run(["chattr", "-i", locked], capture_output=True, check=False)
