@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from driftscan.collect.bundle import BundleSink, Consumer, Task, new_nonce, program
+from driftscan.collect.bundle import Consumer, Task, new_nonce, program
+from driftscan.collect.frames import BundleSink
 from driftscan.errors import TransportError
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.transport.base import CommandTimeout, Privilege, Transport

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from driftscan.collect.bundle import BundleSink, Task, by_scope, new_nonce, program
+from driftscan.collect.bundle import Task, by_scope, new_nonce, program
+from driftscan.collect.frames import BundleSink
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes.base import scopes
 from driftscan.transport.replay import load

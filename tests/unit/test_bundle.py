@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.collect.bundle import BundleSink, Task, new_nonce, program
+from driftscan.collect.bundle import Task, new_nonce, program
+from driftscan.collect.frames import BundleSink
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes.base import Probe, scopes
 

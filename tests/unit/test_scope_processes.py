@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftscan.collect.bundle import BundleSink, Task, by_scope, new_nonce, program
+from driftscan.collect.bundle import Task, by_scope, new_nonce, program
+from driftscan.collect.frames import BundleSink
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes import processes
