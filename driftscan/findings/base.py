@@ -8,7 +8,6 @@ from functools import cache, cached_property
 
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
-from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry, reachable, search
 from driftscan.scopes.base import scopes
@@ -109,5 +108,5 @@ def _seen(scope: str, snapshot: Snapshot) -> bool:
     if scope == "files":
         return bool(snapshot.tree)
     if scope == "packages":  # without the lists of their files, or on a host without packages, nothing is a stranger
-        return snapshot.ownership is not None and outcome is not Outcome.ABSENT
+        return bool(snapshot.ownership)
     return outcome.seen or any(item.scope == scope for item in snapshot.items)
