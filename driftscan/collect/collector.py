@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 from driftscan.collect import attributes, survey
 from driftscan.collect.assemble import Seen, assemble
 from driftscan.collect.bundle import Task, by_scope
-from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
+from driftscan.collect.runner import NOT_RUN, Link, Results, run_more_tasks, run_tasks
+from driftscan.errors import TransportError
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Built, TreeBuilder
 from driftscan.scopes.base import Parsed, Probe, Scope, scopes
 from driftscan.scopes.files import MOUNTS
+from driftscan.transport.base import CommandTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
 _FILES = "files"
 Progress = Callable[[str, int], None]  # the scope in hand, entries of the file tree so far
@@ -133,17 +136,40 @@ def _both_lanes(
         try:
             files = any(scope.name == _FILES for scope in asked)
             walking = pool.submit(_walk, link, wish, tree, watch) if files else None
-            results = run_tasks(link, tasks, watch) if tasks else {}
+            results = _small(link, tasks, watch, walking)
             parsed = {name: look() for name, look in local.items()}
             for scope in asked:  # here, for the survey takes longer
                 if scope.name not in parsed and scope.name != _FILES:
                     parsed[scope.name] = scope.parse(by_scope(results, scope.name))
             if walking is not None:
-                walking.result()
+                _finish(walking, link, wish, tree, watch)
         except BaseException:
             link.transport.close()  # ends the other lane, so that the pool can be left
             raise
     return results, parsed
+
+
+def _small(link: Link, tasks: Sequence[Task], watch: Callable[[str], None], walking: "Future[None] | None") -> Results:
+    """Run the small probes; where the host lets nobody have two sessions at a time, when the survey is over."""
+    if not tasks:
+        return {}
+    try:
+        return run_tasks(link, tasks, watch)
+    except CommandTimeout:
+        raise
+    except TransportError:
+        if walking is None or walking.exception() is not None:
+            raise
+        return run_tasks(link, tasks, watch)
+
+
+def _finish(walking: "Future[None]", link: Link, wish: Wish, tree: _Tree, watch: Callable[[str], None]) -> None:
+    """Wait for the survey; where it was let have no session beside the small probes, it has one now."""
+    error = walking.exception()
+    if isinstance(error, TransportError) and not isinstance(error, CommandTimeout):
+        _walk(link, wish, tree, watch)
+    elif error is not None:
+        raise error
 
 
 def _walk(link: Link, wish: Wish, tree: _Tree, watch: Callable[[str], None]) -> None:
@@ -190,6 +216,8 @@ def _second_look(
         digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
         results = run_more_tasks(link, [task for task in tasks if task not in hashing], watch)
         results |= digests.result() if digests else {}
+    refused = [task for task in tasks if results[_FILES, task.probe.name].detail.startswith(NOT_RUN)]
+    results |= run_more_tasks(link, refused, watch) if refused else {}  # one after the other, now
     tree.results |= results
     return attributes.parse(by_scope(results, _FILES), chosen, tree.plan.skipped)
 

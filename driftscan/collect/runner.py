@@ -13,6 +13,7 @@ from driftscan.transport.replay import save
 from driftscan.transport.run import run
 
 Results = dict[tuple[str, str], ProbeResult]
+NOT_RUN = "not run"  # how the detail of a probe begins that never had its chance
 Watch = Callable[[str], None]  # told the scope that is being looked at, whenever something arrives
 
 
@@ -111,4 +112,4 @@ def _name(task: Task) -> tuple[str, str]:
 
 
 def _unrun(task: Task, why: str) -> ProbeResult:
-    return ProbeResult(task.probe.name, Outcome.FAILED, detail=f"not run: {why}")
+    return ProbeResult(task.probe.name, Outcome.FAILED, detail=f"{NOT_RUN}: {why}")

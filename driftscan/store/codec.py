@@ -16,6 +16,7 @@ from driftscan.model.tree import digest
 _LEVEL = 4
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_REFUSED = re.compile("[\0\ud800-\udfff]")
 
 
 def canonical(value: Json) -> str:
@@ -33,7 +34,7 @@ def storable(value: str) -> str:
     """Return `value` with NUL and lone surrogates, which a host's JSON can hold, as `model.text` keeps such."""
     if value.isascii() and "\0" not in value:
         return value
-    return text(value.encode("utf-8", "surrogatepass"))
+    return "".join(text(char.encode("utf-8", "surrogatepass")) if _REFUSED.match(char) else char for char in value)
 
 
 def _storable(value: Json) -> Json:

@@ -24,6 +24,7 @@ from driftscan.transport.process import ProcessChannel
 from driftscan.transport.secret import Prompt, reveal
 
 TRANSPORT = "openssh"
+_LONGEST_PLACE = 50  # characters
 _LOOK = 0.02  # seconds
 _LOGIN = 30.0  # seconds for logging in, beside connecting
 _FAILED = 255  # ssh's own exit code, which a command may have as well
@@ -112,7 +113,9 @@ def connect(host: Host, prompt: Prompt) -> Transport:
     check_names(host)
     held = ExitStack()
     try:
-        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="driftscan-")))  # mode 0700
+        # Mode 0700; its sockets' paths must fit into the 108 bytes that the kernel has for them.
+        place = tempfile.gettempdir() if len(tempfile.gettempdir()) <= _LONGEST_PLACE else "/tmp"  # noqa: S108
+        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="driftscan-", dir=place)))
         ssh = client(host, directory)
         return OpensshTransport(ssh, _log_in(host, ssh, prompt, held), held)
     except BaseException:

@@ -83,8 +83,9 @@ def _lab(*arguments: str, stdin: str = "") -> str:
 
 
 def disk_count(host: LabHost) -> int:
-    """Return how many paths the host's own find sees on its root file system, the root itself left out."""
-    return int(host.root("find / -xdev -print0 | tr -cd '\\000' | wc -c")) - 1
+    """Return how many paths the host's own find sees on its root file system and in /tmp and /dev/shm, without /."""
+    found = "find / /tmp /dev/shm -xdev -print0 2>/dev/null | tr '\\n\\000' '\\001\\n' | sort -u | wc -l"
+    return int(host.root(found)) - 1
 
 
 Fingerprint = dict[bytes, tuple[object, ...]]

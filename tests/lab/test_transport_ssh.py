@@ -19,7 +19,7 @@ from driftscan.transport.connect import connect
 from driftscan.transport.run import run
 from tests.lab import hosts
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("transport")]
 
 PASSWORD = "correct horse"
 PASSPHRASE = "battery staple"

@@ -12,7 +12,7 @@ from driftscan.transport.connect import connect, privilege
 from driftscan.transport.run import run
 from tests.lab import hosts
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("transport")]
 
 PASSWORD = "Open $esame; 'echo \"owned\"' 100% \\n ü"
 SETUP = """

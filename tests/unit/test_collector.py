@@ -1,0 +1,53 @@
+"""The collector on a recorded host: what a refused session costs."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from driftscan.collect.collector import Wish, collect
+from driftscan.collect.runner import Link
+from driftscan.errors import TransportError
+from driftscan.transport.base import Channel, Privilege
+from driftscan.transport.replay import Replay
+
+STOCK = Path(__file__).parents[1] / "recordings" / "stock"
+
+
+class Refusing(Replay):
+    """A host that refuses the first session which a lane asks for, as sshd does with MaxSessions 1."""
+
+    def __init__(self, lanes: set[str]) -> None:
+        super().__init__(STOCK)
+        self._lanes = lanes
+
+    def open(self, command: str, *, tty: bool = False) -> Channel:
+        lane = threading.current_thread().name.partition("_")[0]
+        if lane in self._lanes:
+            self._lanes.discard(lane)
+            raise TransportError("no more sessions")
+        return super().open(command, tty=tty)
+
+
+@pytest.mark.parametrize("lanes", [set(), {"survey"}, {"hashing"}, {"MainThread"}, {"survey", "hashing"}])
+def test_one_session_at_a_time_is_enough(lanes: set[str]) -> None:
+    snapshot = collect("stock", Link(Refusing(lanes), Privilege()), Wish())
+    assert snapshot.complete, [coverage for coverage in snapshot.coverage.values() if coverage.gaps]
+    assert snapshot.files > 10_000
+
+
+def test_a_host_that_lets_nobody_in_is_an_error_and_no_snapshot() -> None:
+    class Shut(Replay):
+        def open(self, command: str, *, tty: bool = False) -> Channel:
+            raise TransportError(f"no {command} here, terminal {tty}")
+
+    with pytest.raises(TransportError, match="no sh here"):
+        collect("stock", Link(Shut(STOCK), Privilege()), Wish())
+
+
+def test_what_was_not_recorded_fails_by_name_and_costs_itself_alone(tmp_path: Path) -> None:
+    (tmp_path / "system").symlink_to(STOCK / "system")
+    snapshot = collect("part", Link(Replay(tmp_path), Privilege()), Wish(("system", "accounts")))
+    assert snapshot.coverage["system"].outcome.seen
+    assert not snapshot.coverage["accounts"].outcome.seen
+    assert "not in this recording" in snapshot.coverage["accounts"].gaps[0]
