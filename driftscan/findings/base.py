@@ -1,11 +1,10 @@
 """What a rule is, what it sees of a snapshot, and the running of all of them."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from driftscan.model.discovery import modules
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
 from driftscan.model.snapshot import Snapshot
@@ -75,10 +74,7 @@ class Judgement:
 @cache
 def families() -> tuple[Family, ...]:
     """Return every family of this package: a module offers one as `FAMILY`."""
-    package = importlib.import_module("driftscan.findings")
-    modules = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    loaded = [importlib.import_module(f"driftscan.findings.{name}") for name in modules]
-    return tuple(module.FAMILY for module in loaded if hasattr(module, "FAMILY"))
+    return tuple(module.FAMILY for module in modules("driftscan.findings") if hasattr(module, "FAMILY"))
 
 
 def judge(snapshot: Snapshot) -> Judgement:

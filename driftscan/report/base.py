@@ -1,14 +1,11 @@
 """What every report format can be given, and the finding of the formats."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 
 from driftscan.errors import UsageError
 from driftscan.findings.base import Judgement
+from driftscan.model.discovery import modules
 from driftscan.model.item import Json
 from driftscan.model.snapshot import Snapshot
 
@@ -26,24 +23,21 @@ class Audit:
     number: int = 0
 
 
-@cache
-def _modules() -> tuple[ModuleType, ...]:
-    package = importlib.import_module("driftscan.report")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return tuple(importlib.import_module(f"driftscan.report.{name}") for name in names)
-
-
 def row_formats() -> Mapping[str, RowFormat]:
     """Return the formats for rows by name: a module with `FORMAT` and `rows` is one."""
     return {
-        module.FORMAT: module.rows for module in _modules() if hasattr(module, "FORMAT") and hasattr(module, "rows")
+        module.FORMAT: module.rows
+        for module in modules("driftscan.report")
+        if hasattr(module, "FORMAT") and hasattr(module, "rows")
     }
 
 
 def audit_formats() -> Mapping[str, AuditFormat]:
     """Return the formats for audits by name: a module with `FORMAT` and `audit` is one."""
     return {
-        module.FORMAT: module.audit for module in _modules() if hasattr(module, "FORMAT") and hasattr(module, "audit")
+        module.FORMAT: module.audit
+        for module in modules("driftscan.report")
+        if hasattr(module, "FORMAT") and hasattr(module, "audit")
     }
 
 

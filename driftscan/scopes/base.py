@@ -1,12 +1,11 @@
 """What a scope is: probes to run on the host, and a pure parser from what they brought to items."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
+from driftscan.model.discovery import modules
 from driftscan.model.item import Column, Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import ProbeResult
@@ -104,10 +103,5 @@ class ItemScope:
 @cache
 def scopes() -> dict[str, Scope]:
     """Return every scope of this package by name, in alphabetical order."""
-    package = importlib.import_module("driftscan.scopes")
-    found: dict[str, Scope] = {}
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-        scope: Scope | None = getattr(importlib.import_module(f"driftscan.scopes.{module.name}"), "SCOPE", None)
-        if scope is not None:
-            found[scope.name] = scope
-    return found
+    found: list[Scope] = [module.SCOPE for module in modules("driftscan.scopes") if hasattr(module, "SCOPE")]
+    return {scope.name: scope for scope in found}

@@ -1,13 +1,12 @@
 """What a package manager is to the scope `packages`: where its database lies, how it is read, what a package is."""
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cache
 
+from driftscan.model.discovery import modules
 from driftscan.model.manifest import Manifest
 from driftscan.scopes.base import Probe, Results
 
@@ -87,13 +86,9 @@ class Manager:
 @cache
 def managers() -> dict[str, Manager]:
     """Return every manager of this package by name, in alphabetical order."""
-    package = importlib.import_module("driftscan.scopes.managers")
-    found: dict[str, Manager] = {}
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-        manager: Manager | None = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "MANAGER", None)
-        if manager is not None:
-            found[manager.name] = manager
-    return found
+    offered = [module for module in modules("driftscan.scopes.managers") if hasattr(module, "MANAGER")]
+    found: list[Manager] = [module.MANAGER for module in offered]
+    return {manager.name: manager for manager in found}
 
 
 def stdout(results: Results, probe: str) -> bytes:
