@@ -9,8 +9,9 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
+from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
-from driftscan.model.tree import Built, listing, walk
+from driftscan.model.tree import listing, walk
 from driftscan.scopes.base import Parsed, Probe
 
 _HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
@@ -37,7 +38,7 @@ class Selection:
     left_out: int = 0
 
 
-def select(built: Built, ownership: Ownership, *, full: bool) -> Selection:
+def select(seen: Snapshot, ownership: Ownership, *, full: bool) -> Selection:
     """Choose what to look at again.
 
     A packaged file that was changed after its package was unpacked has a later ctime: only those are hashed, unless
@@ -53,9 +54,9 @@ def select(built: Built, ownership: Ownership, *, full: bool) -> Selection:
         foreign.append((path, child))
         return False
 
-    seen = 0
-    for entry in walk(built.objects, built.tree, built.stats, enter):
-        seen += 1
+    walked = 0
+    for entry in walk(seen.objects, seen.tree, seen.stats, enter):
+        walked += 1
         path, meta = entry.path, entry.meta
         regular = meta[0] == _REGULAR
         owned = ownership.get(path)
@@ -70,8 +71,8 @@ def select(built: Built, ownership: Ownership, *, full: bool) -> Selection:
         elif regular and path.rpartition(b"/")[0] in ownership and entry.size <= _HASH_LIMIT:
             chosen.digests["sha256"].append(path)
     among_packaged = len(others)
-    _look_into(built, foreign, others, chosen)
-    unopened = built.entries - seen - (len(others) - among_packaged)
+    _look_into(seen, foreign, others, chosen)
+    unopened = seen.files - walked - (len(others) - among_packaged)
     chosen.others = others[:_ATTRIBUTE_LIMIT]
     chosen.left_out = unopened + len(others) - len(chosen.others)
     return chosen
@@ -89,7 +90,7 @@ def _is_younger(ctime: float, manifest: Manifest, packaged: bytes) -> bool:
     return exact or ctime > manifest.unpacked + _GRACE or PackagedFile.decode(packaged).kind == "config"
 
 
-def _look_into(built: Built, foreign: list[tuple[bytes, bytes]], others: list[bytes], chosen: Selection) -> None:
+def _look_into(seen: Snapshot, foreign: list[tuple[bytes, bytes]], others: list[bytes], chosen: Selection) -> None:
     """Go through directories without anything packaged, topmost first, as long as there is room for what is found.
 
     Executables are wanted wherever they are: after that only objects that list one are opened.
@@ -98,7 +99,7 @@ def _look_into(built: Built, foreign: list[tuple[bytes, bytes]], others: list[by
     while level:
         below: list[tuple[bytes, bytes]] = []
         for prefix, name in level:
-            data = built.objects[bytes.fromhex(name.decode())]
+            data = seen.objects[bytes.fromhex(name.decode())]
             room = len(others) < _ATTRIBUTE_LIMIT
             if not room and not _LISTS_EXECUTABLE.search(data) and not _LISTS_CHILD.search(data):
                 continue

@@ -18,7 +18,7 @@ from driftscan.errors import TransportError
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Built, TreeBuilder
+from driftscan.model.tree import TreeBuilder
 from driftscan.scopes.base import Parsed, Probe, Scope, scopes
 from driftscan.scopes.files import MOUNTS
 from driftscan.transport.base import CommandTimeout
@@ -63,6 +63,7 @@ class _Tree:
     plan: survey.Plan | None = None
     readers: list[survey.Survey] = field(default_factory=list)
     results: Results = field(default_factory=dict)
+    chosen: attributes.Selection | None = None
 
 
 def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scope, _files: None) -> Snapshot:
@@ -81,24 +82,42 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
         small, parsed = _both_lanes(link, wish, asked, tree, watch)
         built = tree.builder.finish()
         ownership = _ownership(parsed, small, tree.builder)
-        if any(scope.name == _FILES for scope in asked):
-            parsed[_FILES] = _second_look(link, wish, tree, built, ownership, watch)
+        first = Snapshot(
+            host=name,
+            taken=taken,
+            seconds=0.0,
+            transport=link.transport.name,
+            items=[item for one in parsed.values() for item in one.items],
+            coverage={},
+            tree=built.tree,
+            stats=built.stats,
+            objects=built.objects,
+            manifests=parsed["packages"].manifests if "packages" in parsed else (),
+            files=built.entries,
+            known_links=tree.builder.links,
+            known_ownership=ownership,
+        )
+        again = _second_look(link, wish, asked, tree, first, watch)
+        for scope in asked:
+            if scope.follow is not None:
+                parsed[scope.name] = _both(parsed[scope.name], scope.follow.parse(first, by_scope(again, scope.name)))
+        if any(scope.name == _FILES for scope in asked) and tree.chosen is not None and tree.plan is not None:
+            parsed[_FILES] = attributes.parse(by_scope(again, _FILES), tree.chosen, tree.plan.skipped)
+        tree.results |= again
+        small |= {task: result for task, result in again.items() if task[0] != _FILES}
         seen = [Seen(scope, _results(scope, small, tree), parsed[scope.name]) for scope in asked]
         items, coverage = assemble(seen, ownership)
-    return Snapshot(
-        host=name,
-        taken=taken,
-        seconds=time.monotonic() - started,
-        transport=link.transport.name,
-        items=items,
-        coverage=coverage,
-        tree=built.tree,
-        stats=built.stats,
-        objects=built.objects,
-        manifests=parsed["packages"].manifests if "packages" in parsed else (),
-        files=built.entries,
-        known_links=tree.builder.links,
-        known_ownership=ownership,
+    return replace(first, seconds=time.monotonic() - started, items=items, coverage=coverage)
+
+
+def _both(first: Parsed, second: Parsed) -> Parsed:
+    """Return what a scope made of its first look and of its second together."""
+    return Parsed(
+        items=[*first.items, *second.items],
+        unparsed={**first.unparsed, **second.unparsed},
+        denied={**first.denied, **second.denied},
+        manifests=[*first.manifests, *second.manifests],
+        notes=[*first.notes, *second.notes],
     )
 
 
@@ -201,25 +220,30 @@ def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) 
 def _second_look(
     link: Link,
     wish: Wish,
+    asked: Sequence[Scope],
     tree: _Tree,
-    built: Built,
-    ownership: Ownership | None,
+    first: Snapshot,
     watch: Callable[[str], None],
-) -> Parsed:
-    """Hash and ask after what the survey made interesting."""
-    if tree.plan is None or not built.tree:
-        return Parsed()
-    chosen = attributes.select(built, ownership or Ownership((), {}), full=wish.full)
-    tasks = [Task(_FILES, probe) for probe in attributes.probes(chosen)]
+) -> Results:
+    """Look again: at the attributes of the paths that the survey made interesting, and at what scopes follow up."""
+    tasks = [
+        Task(scope.name, wish.bounded(probe))
+        for scope in asked
+        if scope.follow is not None
+        for probe in scope.follow.probes(first)
+        if link.transport.live or not probe.live
+    ]
+    if tree.plan is not None and first.tree and any(scope.name == _FILES for scope in asked):
+        tree.chosen = attributes.select(first, first.ownership or Ownership((), {}), full=wish.full)
+        tasks += [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)]
     hashing = [task for task in tasks if task.probe.name.startswith("digest")]
+    others = [task for task in tasks if task not in hashing]
     with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes
         digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
-        results = run_more_tasks(link, [task for task in tasks if task not in hashing], watch)
+        results = run_more_tasks(link, others, watch) if others else {}
         results |= digests.result() if digests else {}
-    refused = [task for task in tasks if results[_FILES, task.probe.name].detail.startswith(NOT_RUN)]
-    results |= run_more_tasks(link, refused, watch) if refused else {}  # one after the other, now
-    tree.results |= results
-    return attributes.parse(by_scope(results, _FILES), chosen, tree.plan.skipped)
+    refused = [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
+    return results | (run_more_tasks(link, refused, watch) if refused else {})  # one after the other, now
 
 
 def _results(scope: Scope, small: Results, tree: _Tree) -> list[ProbeResult]:

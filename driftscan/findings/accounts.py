@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from driftscan.findings.base import Family, Rule, View
+from driftscan.explain.view import View
+from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
 
 SECOND_ROOT = Rule(

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from driftscan.findings.base import Family, Rule, View
+from driftscan.explain.view import View
+from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.text import text
 from driftscan.scopes.symlinks import states

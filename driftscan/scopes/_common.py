@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 from driftscan.model.outcome import Outcome
 from driftscan.model.text import shown, text
-from driftscan.scopes.base import Results
+from driftscan.scopes.base import Probe, Results
 
 
 def whole_lines(data: bytes) -> list[bytes]:
@@ -56,3 +56,10 @@ def numbered(keys: Iterable[str]) -> list[str]:
         seen[key] = seen.get(key, 0) + 1
         out.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
     return out
+
+
+def show_files(name: str, paths: Iterable[bytes], timeout: float = 120.0) -> Probe:
+    """Return a probe that shows the files at `paths`, absolute and without `$R`, whole (see `ProbeResult.files`)."""
+    words = [path.decode("utf-8", "surrogateescape").replace("'", "'\\''") for path in paths]
+    script = "\n".join(f"ds_file '{word}'" for word in words) or "ds_absent 'nothing to look at'"
+    return Probe(name, script, timeout=timeout, limit=256 << 20)

@@ -55,6 +55,18 @@ class Parsed:
     notes: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A second look that depends on what the first has shown: the files that a scope wants to read are found by then.
+
+    Both functions get the snapshot as it is after the first look: the file tree, its links, whose the paths are, and
+    the items of every scope without a follow. What `parse` returns comes on top of what the scope's first look gave.
+    """
+
+    probes: Callable[[Snapshot], Sequence[Probe]]
+    parse: Callable[[Snapshot, Results], Parsed]
+
+
 class Scope(Protocol):
     """One kind of thing that is inspected; a module of this package offers one as `SCOPE`."""
 
@@ -83,6 +95,10 @@ class Scope(Protocol):
         """For a scope that is kept in the file tree and not as items: its items at or below a path."""
 
     @property
+    def follow(self) -> Follow | None:
+        """A second look, for a scope whose probes depend on the file tree."""
+
+    @property
     def local(self) -> Callable[[], Parsed] | None:
         """A way to look at this very machine without probes, where there is a better one."""
 
@@ -94,8 +110,9 @@ class ItemScope:
     name: str
     doc: str
     columns: tuple[Column, ...]
-    probes: tuple[Probe, ...]
-    parse: Callable[[Results], Parsed]
+    probes: tuple[Probe, ...] = ()
+    parse: Callable[[Results], Parsed] = lambda _results: Parsed()
+    follow: Follow | None = None
     derive: Callable[[Snapshot, bytes], Iterable[Item]] | None = None
     local: Callable[[], Parsed] | None = None
 

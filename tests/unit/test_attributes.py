@@ -16,7 +16,7 @@ from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.transport.base import Privilege
 from driftscan.transport.image import connect
-from tests.unit.handmade import leaf, manifest, tree
+from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 NAMES = [
     b"plain",
@@ -74,6 +74,7 @@ BUILT = tree(
     leaf(b"srv/data/one", b"f644 0 0"),
     leaf(b"srv/data/tool", b"f755 0 0"),
 )
+SEEN = snapshot(files=BUILT)
 PACKAGES = Ownership(
     [
         manifest("bash", b"/bin/bash", b"/bin/changed", b"/bin/link", b"/bin", unpacked=100.0),
@@ -84,13 +85,13 @@ PACKAGES = Ownership(
 
 
 def test_only_what_changed_since_it_was_unpacked_is_hashed() -> None:
-    chosen = select(BUILT, PACKAGES, full=False)
+    chosen = select(SEEN, PACKAGES, full=False)
     assert chosen.digests == {"sha256": [b"/bin/changed", b"/bin/stranger", b"/etc/mine.conf", b"/etc/shipped.conf"]}
     assert chosen.left_out == 0
 
 
 def test_in_full_every_packaged_file_is_hashed_but_no_data() -> None:
-    chosen = select(BUILT, PACKAGES, full=True)
+    chosen = select(SEEN, PACKAGES, full=True)
     assert b"/bin/bash" in chosen.digests["sha256"]
     assert b"/bin/link" not in chosen.digests["sha256"]
     assert b"/srv/data/one" not in chosen.digests["sha256"]
@@ -99,11 +100,11 @@ def test_in_full_every_packaged_file_is_hashed_but_no_data() -> None:
 def test_a_hash_is_made_as_the_package_database_has_it() -> None:
     own = manifest("bash", b"/bin/changed")
     own.files[b"/bin/changed"] = b"md5:aa"
-    assert select(BUILT, Ownership([own], {}), full=False).digests["md5"] == [b"/bin/changed"]
+    assert select(SEEN, Ownership([own], {}), full=False).digests["md5"] == [b"/bin/changed"]
 
 
 def test_executables_and_what_no_package_owns_are_asked_after() -> None:
-    chosen = select(BUILT, PACKAGES, full=False)
+    chosen = select(SEEN, PACKAGES, full=False)
     assert chosen.executables == [b"/bin/changed", b"/bin/stranger", b"/srv/data/tool"]
     assert len(chosen.others) == len(set(chosen.others))
     assert {b"/etc/socket", b"/srv/data/tool", b"/srv"} <= set(chosen.others)
@@ -113,7 +114,7 @@ def test_executables_and_what_no_package_owns_are_asked_after() -> None:
 def test_there_is_an_end_to_what_is_asked_after_and_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("driftscan.collect.attributes._ATTRIBUTE_LIMIT", 3)
     many = tree(*(leaf(b"srv/%03d" % number, b"f644 0 0") for number in range(200)), leaf(b"srv/x/y", b"f755 0 0"))
-    chosen = select(many, Ownership([], {}), full=False)
+    chosen = select(snapshot(files=many), Ownership([], {}), full=False)
     assert len(chosen.others) == 3
     assert chosen.left_out == many.entries - 3
     assert chosen.executables == [b"/srv/x/y"]  # wanted wherever they are

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from driftscan.explain.view import View
 from driftscan.findings.base import families, judge
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import Outcome
@@ -140,7 +141,7 @@ def test_every_rule_has_a_case() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 def test_a_rule_names_what_it_is_for_and_nothing_else(case: Case) -> None:
-    judgement = judge(case.snapshot())
+    judgement = judge(View(case.snapshot()))
     found = [finding for finding in judgement.findings if finding.rule == case.rule]
     assert sorted(finding.subject for finding in found) == sorted(case.subjects)
     assert judgement.unjudged == {}
@@ -156,7 +157,7 @@ def test_a_rule_names_what_it_is_for_and_nothing_else(case: Case) -> None:
 
 
 def test_a_plain_host_has_no_findings() -> None:
-    judgement = judge(Case("", []).snapshot())
+    judgement = judge(View(Case("", []).snapshot()))
     assert (list(judgement.findings), judgement.unjudged) == ([], {})
 
 
@@ -171,7 +172,7 @@ def test_a_rule_whose_scope_was_not_seen_says_so(rule: str, scope: str, outcome:
         manifests=() if scope == "packages" else whole.manifests,
         outcomes={scope: outcome},
     )
-    judgement = judge(blind)
+    judgement = judge(View(blind))
     assert scope in judgement.unjudged[rule]
     assert [finding for finding in judgement.findings if finding.rule == rule] == []
 
@@ -179,11 +180,13 @@ def test_a_rule_whose_scope_was_not_seen_says_so(rule: str, scope: str, outcome:
 @pytest.mark.parametrize("outcome", [Outcome.DENIED, Outcome.TIMEOUT])
 def test_a_partial_look_judges_what_it_has_seen(outcome: Outcome) -> None:
     judgement = judge(
-        snapshot(
-            [*NAMES, user("toor", 0), process("/tmp/x", exe="/tmp/x", deleted=True)],
-            files=tree(leaf(b"opt/s", b"f4755 0 0")),
-            manifests=[manifest("bash", b"/bin/bash")],
-            outcomes=dict.fromkeys(("accounts", "processes", "files", "packages"), outcome),
+        View(
+            snapshot(
+                [*NAMES, user("toor", 0), process("/tmp/x", exe="/tmp/x", deleted=True)],
+                files=tree(leaf(b"opt/s", b"f4755 0 0")),
+                manifests=[manifest("bash", b"/bin/bash")],
+                outcomes=dict.fromkeys(("accounts", "processes", "files", "packages"), outcome),
+            )
         )
     )
     assert {"second-uid-0", "process-deleted-executable", "setuid-unpackaged"} <= {f.rule for f in judgement.findings}
@@ -193,10 +196,12 @@ def test_a_partial_look_judges_what_it_has_seen(outcome: Outcome) -> None:
 def test_a_list_of_packages_without_their_files_explains_no_path() -> None:
     listed = Item("packages", "bash", {"name": "bash"})
     judgement = judge(
-        snapshot(
-            [*NAMES, listed, listener(22, "/usr/sbin/sshd", None)],
-            files=tree(leaf(b"bin/su", b"f4755 0 0")),
-            outcomes={"packages": Outcome.DENIED},
+        View(
+            snapshot(
+                [*NAMES, listed, listener(22, "/usr/sbin/sshd", None)],
+                files=tree(leaf(b"bin/su", b"f4755 0 0")),
+                outcomes={"packages": Outcome.DENIED},
+            )
         )
     )
     assert judgement.unjudged == {"listener-unpackaged": ("packages",), "setuid-unpackaged": ("packages",)}
@@ -205,10 +210,12 @@ def test_a_list_of_packages_without_their_files_explains_no_path() -> None:
 
 def test_on_a_host_without_packages_nothing_is_a_stranger_for_that() -> None:
     judgement = judge(
-        snapshot(
-            [*NAMES, listener(22, "/usr/sbin/dropbear", "")],
-            files=tree(leaf(b"bin/su", b"f4755 0 0")),
-            outcomes={"packages": Outcome.ABSENT},
+        View(
+            snapshot(
+                [*NAMES, listener(22, "/usr/sbin/dropbear", "")],
+                files=tree(leaf(b"bin/su", b"f4755 0 0")),
+                outcomes={"packages": Outcome.ABSENT},
+            )
         )
     )
     assert list(judgement.findings) == []
@@ -218,7 +225,7 @@ def test_on_a_host_without_packages_nothing_is_a_stranger_for_that() -> None:
 def test_the_gravest_come_first() -> None:
     rules = ("world-writable", "setuid-unpackaged", "link-loop")
     files = [record for case in CASES if case.rule in rules for record in case.files]
-    found = judge(snapshot([*NAMES, user("toor", 0)], files=tree(*files))).findings
+    found = judge(View(snapshot([*NAMES, user("toor", 0)], files=tree(*files)))).findings
     ranks = [finding.severity.rank for finding in found]
     assert ranks == sorted(ranks, reverse=True)
     assert len(set(ranks)) == 4
@@ -226,5 +233,5 @@ def test_the_gravest_come_first() -> None:
 
 def test_evidence_of_a_link_says_the_end_only_where_it_is_not_the_target() -> None:
     files = tree(leaf(b"opt/far", b"l777 0 0", b"../a/b"), leaf(b"opt/near", b"l777 0 0", b"/a/b"))
-    found = {finding.subject: finding.evidence for finding in judge(snapshot(NAMES, files=files)).findings}
+    found = {finding.subject: finding.evidence for finding in judge(View(snapshot(NAMES, files=files))).findings}
     assert found == {"/opt/far": {"target": "../a/b", "final": "/a/b"}, "/opt/near": {"target": "/a/b"}}

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.errors import UsageError
+from driftscan.explain.view import View
 from driftscan.findings.base import Judgement, judge
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
@@ -92,7 +93,7 @@ def hostile_audits(draw: st.DrawFn) -> Audit:
     )
     seen = snapshot(items, files=files, manifests=[manifest("x", b"/bin/x")], host=draw(HOSTILE))
     blind = Coverage("accounts", Outcome.DENIED, 0, (draw(HOSTILE),), (draw(HOSTILE),))
-    told = [*judge(seen).findings, finding(draw(HOSTILE), command=draw(VALUES), more=draw(VALUES))]
+    told = [*judge(View(seen)).findings, finding(draw(HOSTILE), command=draw(VALUES), more=draw(VALUES))]
     mine = Snapshot(**{**vars_of(seen), "coverage": {**seen.coverage, "accounts": blind}})
     return Audit(mine, Judgement(told, {"some-rule": ("files",)}), 3)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from driftscan.explain.view import View
 from driftscan.findings.base import Judgement, judge
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
@@ -107,7 +108,7 @@ def test_every_table_fits_the_screen_or_has_a_path_to_blame(stock: Run, scope: s
 
 
 def text(seen: Snapshot, judgement: Judgement | None = None, width: int = 80) -> str:
-    return "\n".join(audit_formats()["text"](Audit(seen, judgement or judge(seen), 1), width))
+    return "\n".join(audit_formats()["text"](Audit(seen, judgement or judge(View(seen)), 1), width))
 
 
 def findings(count: int, severity: Severity = Severity.HIGH, **evidence: object) -> Judgement:

@@ -1,0 +1,157 @@
+"""Directories of a file tree by path: what is at a path, what is listed there, what lies below it, found by name."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from driftscan.model.tree import Entry, children, reachable, walk
+
+_DIRECTORY, _LINK = ord("d"), ord("l")
+
+
+class Measure(NamedTuple):
+    """What lies below a directory: entries, regular files, their bytes, their mtimes, the owners of all."""
+
+    entries: int
+    files: int
+    size: int
+    oldest: float | None
+    newest: float | None
+    owners: frozenset[tuple[int, int]]
+
+
+class Directories:
+    """The directories of a tree by path, opened as they are asked for; what was opened is remembered."""
+
+    def __init__(self, objects: Mapping[bytes, bytes], tree: bytes, stats: bytes) -> None:
+        self._objects = objects
+        self._known: dict[bytes, dict[bytes, Entry]] = {}
+        self._closed: dict[bytes, tuple[bytes, bytes]] = {}
+        self._measured: dict[bytes, Measure] = {}
+        if tree:
+            self._closed[b""] = tree, stats
+
+    def entry(self, path: bytes) -> Entry | None:
+        """Return the entry at the absolute `path`, links not followed; None where there is none."""
+        parent, _, name = path.rstrip(b"/").rpartition(b"/")
+        return self.list(parent).get(name)
+
+    def list(self, path: bytes) -> Mapping[bytes, Entry]:
+        """Return what the directory `path` (b"" or b"/" is the root) lists, by name; nothing if it is none."""
+        path = path.rstrip(b"/")
+        above, missing = path, []
+        while above and above not in self._known and above not in self._closed:
+            missing.append(above)
+            above = above.rpartition(b"/")[0]
+        for step in [above, *reversed(missing)]:  # from the nearest that is known, down
+            if step in self._closed:
+                self._open(step, *self._closed.pop(step))
+        return self._known.get(path, {})
+
+    def _open(self, path: bytes, tree: bytes, stats: bytes) -> None:
+        """Read the object of the directory `path`, with the small ones that are listed inside it."""
+        names, lines = iter(self._objects[tree].split(b"\0")), iter(self._objects[stats].split(b"\0"))
+        here = self._known.setdefault(path, {})
+        above: list[tuple[bytes, dict[bytes, Entry]]] = []
+        for name in names:
+            if not name:
+                if not above:
+                    return
+                path, here = above.pop()
+                continue
+            below, meta, line = b"%s/%s" % (path, name), next(names), next(lines)
+            third = next(names) if meta[0] in {_DIRECTORY, _LINK} else b""
+            if meta[0] == _DIRECTORY and third:
+                line, _, stats_name = line.rpartition(b" ")
+                self._closed[below] = bytes.fromhex(third.decode()), bytes.fromhex(stats_name.decode())
+            here[name] = Entry(below, meta, line, third[1:] if meta[0] == _LINK else b"")
+            if meta[0] == _DIRECTORY and not third:
+                above.append((path, here))
+                path, here = below, self._known.setdefault(below, {})
+
+    def measure(self, path: bytes) -> Measure:
+        """Return what lies below the directory `path`, itself left out; large ones are not opened."""
+        parts: list[Measure] = []
+        waiting = [path.rstrip(b"/")]
+        while waiting:
+            step = waiting.pop()
+            if step not in self._known:
+                self.list(step.rpartition(b"/")[0] if step else b"")
+            if step in self._closed:
+                parts.append(self._measure(self._closed[step][0]))
+                continue
+            listed = self.list(step).values()
+            parts += [_measured(b"\0%s\0" % entry.meta) for entry in listed]
+            waiting += [entry.path for entry in listed if entry.meta[0] == _DIRECTORY]
+        return _sum(parts)
+
+    def _measure(self, tree: bytes) -> Measure:
+        """Return what the tree object and all below it hold; each object is read once."""
+        waiting = [tree]
+        while waiting:
+            if waiting[-1] in self._measured:
+                waiting.pop()
+                continue
+            data = self._objects[waiting[-1]]
+            below = children(data, "tree")
+            missing = [name for name in below if name not in self._measured]
+            if missing:
+                waiting += missing
+            else:
+                self._measured[waiting.pop()] = _sum([_measured(data), *(self._measured[name] for name in below)])
+        return self._measured[tree]
+
+
+_ANY = re.compile(rb"\0([a-z])[0-7]+ ([0-9]+ [0-9]+)(?: ([0-9]+) (-?[0-9.]+))?(?=\0)")
+
+
+def _measured(data: bytes) -> Measure:
+    """Return what a tree object lists, the directories that are listed inside it included."""
+    found = _ANY.findall(data)
+    files = [(size, mtime) for kind, _, size, mtime in found if kind == b"f" and size]
+    times = [float(mtime) for _, mtime in files]
+    owners = [owner.split(b" ") for owner in {one[1] for one in found}]
+    return Measure(
+        len(found),
+        len(files),
+        sum(int(size) for size, _ in files),
+        min(times, default=None),
+        max(times, default=None),
+        frozenset((int(uid), int(gid)) for uid, gid in owners),
+    )
+
+
+def _sum(parts: Iterable[Measure]) -> Measure:
+    """Return what several directories hold together."""
+    known = list(parts)
+    return Measure(
+        sum(part.entries for part in known),
+        sum(part.files for part in known),
+        sum(part.size for part in known),
+        min((part.oldest for part in known if part.oldest is not None), default=None),
+        max((part.newest for part in known if part.newest is not None), default=None),
+        frozenset().union(*(part.owners for part in known)),
+    )
+
+
+def named(
+    objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, names: Iterable[bytes], endings: Iterable[bytes] = ()
+) -> Iterator[Entry]:
+    """Yield the entries with one of `names`, or whose name ends with one of `endings`.
+
+    Objects are searched as they lie, and only those that list one are opened.
+    """
+    if not tree:
+        return
+    whole, ends = frozenset(names), tuple(endings)
+    firsts = tuple(name + b"\0" for name in whole)
+    needles = tuple(b"\0" + first for first in firsts) + tuple(end + b"\0" for end in ends)
+
+    def told(data: bytes) -> bool:
+        return data.startswith(firsts) or any(needle in data for needle in needles)
+
+    found = {name.hex().encode() for name, _ in reachable(objects, tree, told)}
+    for entry in walk(objects, tree, stats, lambda _path, child: child in found):
+        name = entry.path.rpartition(b"/")[2]
+        if name in whole or name.endswith(ends):
+            yield entry
