@@ -3,7 +3,7 @@
 import gc
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -50,7 +50,7 @@ class Wish:
     def asked(self) -> list[Scope]:
         """Return the scopes that are collected; what is derived from the files comes with them."""
         wanted = set(self.scopes) or set(scopes())
-        if any(scopes()[name].derive for name in wanted):
+        if any(scopes()[name].derive or scopes()[name].follow for name in wanted):
             wanted |= {_FILES, "packages"}
         return [scope for name, scope in scopes().items() if name in wanted]
 
@@ -101,8 +101,8 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
         for scope in asked:
             if scope.follow is not None:
                 parsed[scope.name] = _both(parsed[scope.name], scope.follow.parse(first, by_scope(again, scope.name)))
-        if any(scope.name == _FILES for scope in asked) and tree.chosen is not None and tree.plan is not None:
-            parsed[_FILES] = attributes.parse(by_scope(again, _FILES), tree.chosen, tree.plan.skipped)
+        if any(scope.name == _FILES for scope in asked):
+            parsed[_FILES] = _attributes(tree, by_scope(again, _FILES))
         tree.results |= again
         small |= {task: result for task, result in again.items() if task[0] != _FILES}
         seen = [Seen(scope, _results(scope, small, tree), parsed[scope.name]) for scope in asked]
@@ -123,7 +123,8 @@ def _both(first: Parsed, second: Parsed) -> Parsed:
 
 def _can_look(scope: Scope, link: Link) -> bool:
     """Whether there is a way to look at all: what needs a running kernel is not looked at in an image."""
-    return link.transport.live or scope.derive is not None or any(not probe.live for probe in scope.probes)
+    follows = scope.derive is not None or scope.follow is not None
+    return link.transport.live or follows or any(not probe.live for probe in scope.probes)
 
 
 @contextmanager
@@ -244,6 +245,13 @@ def _second_look(
         results |= digests.result() if digests else {}
     refused = [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
     return results | (run_more_tasks(link, refused, watch) if refused else {})  # one after the other, now
+
+
+def _attributes(tree: _Tree, results: Mapping[str, ProbeResult]) -> Parsed:
+    """Return what the second look at the files has shown; nothing where there was none."""
+    if tree.chosen is None or tree.plan is None:
+        return Parsed()
+    return attributes.parse(results, tree.chosen, tree.plan.skipped)
 
 
 def _results(scope: Scope, small: Results, tree: _Tree) -> list[ProbeResult]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from driftscan.model.tree import Entry, children, reachable, walk
+from driftscan.model.search import Search
+from driftscan.model.tree import Entry, children
 
 _DIRECTORY, _LINK = ord("d"), ord("l")
 
@@ -27,7 +28,8 @@ class Directories:
         self._objects = objects
         self._known: dict[bytes, dict[bytes, Entry]] = {}
         self._closed: dict[bytes, tuple[bytes, bytes]] = {}
-        self._measured: dict[bytes, Measure] = {}
+        self._measured: dict[bytes, Measure] = {}  # by tree object
+        self._sums: dict[bytes, Measure] = {}  # by path
         if tree:
             self._closed[b""] = tree, stats
 
@@ -71,19 +73,24 @@ class Directories:
 
     def measure(self, path: bytes) -> Measure:
         """Return what lies below the directory `path`, itself left out; large ones are not opened."""
-        parts: list[Measure] = []
-        waiting = [path.rstrip(b"/")]
+        path = path.rstrip(b"/")
+        if path not in self._sums:
+            self._sums[path] = _sum(self._parts(path))
+        return self._sums[path]
+
+    def _parts(self, path: bytes) -> Iterator[Measure]:
+        """Yield what lies below the directory `path`, in parts."""
+        waiting = [path]
         while waiting:
             step = waiting.pop()
             if step not in self._known:
                 self.list(step.rpartition(b"/")[0] if step else b"")
             if step in self._closed:
-                parts.append(self._measure(self._closed[step][0]))
+                yield self._measure(self._closed[step][0])
                 continue
             listed = self.list(step).values()
-            parts += [_measured(b"\0%s\0" % entry.meta) for entry in listed]
+            yield _measured(b"\0%s\0" % b"\0".join([entry.meta for entry in listed]))
             waiting += [entry.path for entry in listed if entry.meta[0] == _DIRECTORY]
-        return _sum(parts)
 
     def _measure(self, tree: bytes) -> Measure:
         """Return what the tree object and all below it hold; each object is read once."""
@@ -137,21 +144,5 @@ def _sum(parts: Iterable[Measure]) -> Measure:
 def named(
     objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, names: Iterable[bytes], endings: Iterable[bytes] = ()
 ) -> Iterator[Entry]:
-    """Yield the entries with one of `names`, or whose name ends with one of `endings`.
-
-    Objects are searched as they lie, and only those that list one are opened.
-    """
-    if not tree:
-        return
-    whole, ends = frozenset(names), tuple(endings)
-    firsts = tuple(name + b"\0" for name in whole)
-    needles = tuple(b"\0" + first for first in firsts) + tuple(end + b"\0" for end in ends)
-
-    def told(data: bytes) -> bool:
-        return data.startswith(firsts) or any(needle in data for needle in needles)
-
-    found = {name.hex().encode() for name, _ in reachable(objects, tree, told)}
-    for entry in walk(objects, tree, stats, lambda _path, child: child in found):
-        name = entry.path.rpartition(b"/")[2]
-        if name in whole or name.endswith(ends):
-            yield entry
+    """Yield the entries with one of `names`, or whose name ends with one of `endings`."""
+    yield from Search(objects, tree, stats).named(names, endings)

@@ -48,6 +48,7 @@ class Ownership:
         for manifest in self.manifests:
             for path in manifest.files:
                 self._owners[self.canonical(path)] = manifest, path
+        self._packaged = frozenset(self._directories.values())  # later, others' paths are looked up as well
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -59,7 +60,7 @@ class Ownership:
     def directories(self) -> frozenset[bytes]:
         """Every directory that has something of a package at or below it."""
         found: set[bytes] = set()
-        for directory in self._directories.values():
+        for directory in self._packaged:
             step = directory
             while step and step not in found:
                 found.add(step)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from driftscan.model.directories import Directories
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.ownership import Ownership
-from driftscan.model.tree import walk
+from driftscan.model.search import Search
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,17 @@ class Snapshot:
         """Every symbolic link of the tree, absolute path to target."""
         if self.known_links is not None or not self.tree:
             return self.known_links or {}
-        return {path: link for path, meta, _, link in walk(self.objects, self.tree, self.stats) if meta[:1] == b"l"}
+        return {entry.path: entry.link for entry in self.search.meta(b"l")}
+
+    @cached_property
+    def search(self) -> Search:
+        """The file tree, to be searched by name or meta."""
+        return Search(self.objects, self.tree, self.stats)
+
+    @cached_property
+    def directories(self) -> Directories:
+        """The file tree by path."""
+        return Directories(self.objects, self.tree, self.stats)
 
     @cached_property
     def ownership(self) -> Ownership | None:

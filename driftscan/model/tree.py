@@ -235,12 +235,20 @@ def _join(lines: list[_Line]) -> tuple[bytes, bytes]:
 
 
 Enter = Callable[[bytes, bytes], bool]  # path of a directory, digest of its tree object in hexadecimal
+Wanted = Callable[[bytes, bytes, bytes], object]  # name, meta and stats of an entry
 
 
-def walk(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, enter: Enter | None = None) -> Iterator[Entry]:
+def walk(
+    objects: Mapping[bytes, bytes],
+    tree: bytes,
+    stats: bytes,
+    enter: Enter | None = None,
+    wanted: Wanted | None = None,
+) -> Iterator[Entry]:
     """Yield every entry below the root objects `tree` and `stats`, parents before children, in the order of names.
 
-    Where `enter` is given, a directory that has an object of its own is opened only if it says so.
+    Where `enter` is given, a directory that has an object of its own is opened only if it says so; where `wanted` is,
+    only what it says is yielded.
     """
     stack = [(b"", *_fields(objects, tree, stats))]
     while stack:
@@ -248,17 +256,21 @@ def walk(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, enter: Enter
         for name in names:
             if not name:
                 break
-            path, meta, line = b"%s/%s" % (prefix, name), next(names), next(lines)
+            meta, line = next(names), next(lines)
             if meta[0] != _DIRECTORY:
-                yield Entry(path, meta, line, next(names)[1:] if meta[0] == _LINK else b"")
+                link = next(names)[1:] if meta[0] == _LINK else b""
+                if wanted is None or wanted(name, meta, line):
+                    yield Entry(b"%s/%s" % (prefix, name), meta, line, link)
                 continue
-            child = next(names)
-            if not child:
+            path, child = b"%s/%s" % (prefix, name), next(names)
+            below = b""
+            if child:
+                line, _, below = line.rpartition(b" ")
+            if wanted is None or wanted(name, meta, line):
                 yield Entry(path, meta, line, b"")
+            if not child:
                 stack += (prefix, names, lines), (path, names, lines)
                 break
-            line, _, below = line.rpartition(b" ")
-            yield Entry(path, meta, line, b"")
             if enter is None or enter(path, child):
                 stack += (prefix, names, lines), (path, *_fields(objects, _name(child), _name(below)))
                 break
@@ -284,22 +296,6 @@ def listing(data: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         if meta[0] == _DIRECTORY and not child:
             above.append(prefix)
             prefix = path
-
-
-def search(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, meta: bytes) -> Iterator[Entry]:
-    """Yield the entries whose `meta` begins with a match of the expression `meta`.
-
-    Objects are searched as they lie, and only those with a match are opened: what is rare is found at the speed of
-    the expression.
-    """
-    if not tree:
-        return
-    within, wanted = re.compile(b"\\0" + meta), re.compile(meta)
-    opened = reachable(objects, tree, lambda data: within.search(data) is not None)
-    found = {name.hex().encode() for name, _ in opened}
-    for entry in walk(objects, tree, stats, lambda _path, child: child in found):
-        if wanted.match(entry.meta):
-            yield entry
 
 
 def reachable(

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Mapping
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.redaction import redact
 from driftscan.model.text import shown
-from driftscan.scopes import _authorized_keys, _lastlog, _login_files, _passwd, _sudoers
+from driftscan.scopes import _account_makers, _authorized_keys, _lastlog, _login_files, _passwd, _sudoers
 from driftscan.scopes._common import blind_spots, not_understood, numbered
 from driftscan.scopes.base import ItemScope, Parsed, Results
 
@@ -53,6 +53,11 @@ _COLUMNS = (
     Column("options", "json", "Options before the key, such as no-pty or from=…; values of variables are left out"),
     Column("ignored", "boolean", "Whether sudo or sshd passes the file over"),
     Column("why", "text", "Why it is ignored, or why a key is no real one"),
+    Column(
+        "declared",
+        "text",
+        "Script or list of an installed package that speaks of the user or group: it may have made it",
+    ),
 )
 _NAMES = tuple(column.name for column in _COLUMNS)
 
@@ -63,7 +68,8 @@ def _parse(results: Results) -> Parsed:
     for probe, lines in accounts.strange.items():
         unparsed[probe] = not_understood(lines)
     logins = _lastlog.read(results, ((user.name, user.uid) for user in accounts.users))
-    items = [*_users(accounts, logins), *_groups(accounts)]
+    makers = _account_makers.makers(results)
+    items = [*_users(accounts, logins, makers), *_groups(accounts, makers)]
     items += _sudo(results, unparsed)
     items += _keys(results, {user.name for user in accounts.users}, unparsed)
     hidden = [shown(path) for kind, _, path in _login_files.records(results) if kind == "hidden"]
@@ -89,7 +95,7 @@ def _item(key: str, facts: Mapping[str, Json], login: str | None) -> Item:
     return Item("accounts", key, attributes, {"last_login": login})
 
 
-def _users(accounts: _passwd.Accounts, logins: Mapping[str, str]) -> Iterator[_Found]:
+def _users(accounts: _passwd.Accounts, logins: Mapping[str, str], makers: Mapping[str, str]) -> Iterator[_Found]:
     for user in accounts.users:
         facts = {
             "kind": "user",
@@ -100,15 +106,23 @@ def _users(accounts: _passwd.Accounts, logins: Mapping[str, str]) -> Iterator[_F
             "home": user.home,
             "shell": user.shell,
             "gecos": user.gecos,
+            "declared": makers.get(user.name),
             **_password(user.password),
         }
         yield f"user {user.name}", facts, logins.get(user.name)
 
 
-def _groups(accounts: _passwd.Accounts) -> Iterator[_Found]:
+def _groups(accounts: _passwd.Accounts, makers: Mapping[str, str]) -> Iterator[_Found]:
     for group in accounts.groups:
-        facts = {"kind": "group", "name": group.name, "gid": group.gid, "members": group.members}
-        yield f"group {group.name}", {**facts, **_password(group.password)}, None
+        facts = {
+            "kind": "group",
+            "name": group.name,
+            "gid": group.gid,
+            "members": group.members,
+            "declared": makers.get(group.name),
+            **_password(group.password),
+        }
+        yield f"group {group.name}", facts, None
 
 
 def _password(password: _passwd.Password) -> dict[str, Json]:
@@ -178,6 +192,6 @@ SCOPE = ItemScope(
     name="accounts",
     doc="Users, groups, sudo rules and the keys that log in",
     columns=_COLUMNS,
-    probes=(*_passwd.PROBES, *_lastlog.PROBES, *_login_files.PROBES),
+    probes=(*_passwd.PROBES, _account_makers.MAKERS, *_lastlog.PROBES, *_login_files.PROBES),
     parse=_parse,
 )

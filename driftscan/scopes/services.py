@@ -30,6 +30,8 @@ COLUMNS = (
     Column("package", "text", "Package that owns the file", owner_of="fragment"),
     Column("command", "text", "What is run, one command a line, secrets replaced"),
     Column("user", "text", "Account it is run as; null for root or where the command itself says it"),
+    Column("directory", "text", "Working directory that the definition gives it"),
+    Column("conditions", "json", "Conditions without which it is not started, as written"),
     Column("environment", "text", "Environment that the definition gives it, secrets replaced"),
     Column("alias_of", "text", "Unit that this is another name of"),
     Column("wanted_by", "json", "Units that pull it in, by links on the disk"),
@@ -41,6 +43,7 @@ COLUMNS = (
     Column("main_pid", "integer", "Process id of its main process", volatile=True),
     Column("restarts", "integer", "How often systemd has restarted it", volatile=True),
     Column("since", "text", "Since when it has been active, UTC", volatile=True),
+    Column("needed_by", "json", "Units in memory that want, require or trigger it", volatile=True),
 )
 _KINDS = {"service", "socket", "timer", "path", "target", "mount", "automount", "swap"}
 _CHOSEN = {"enabled", "enabled-runtime", "masked", "masked-runtime", "linked", "linked-runtime"}
@@ -121,6 +124,8 @@ def _unit(file: UnitFile, unit: LiveUnit | None, *, known: bool) -> _Described:
         dropins=list(file.dropins),
         command=_redacted(file.settings.get("ExecStart", ())),
         user=file.last("User"),
+        directory=_redacted([file.last("WorkingDirectory") or ""]),
+        conditions=_conditions(file),
         environment=_redacted(file.settings.get("Environment", ())),
         alias_of=file.alias_of,
         wanted_by=list(file.wanted_by),
@@ -167,7 +172,14 @@ def _volatile(unit: LiveUnit | None) -> dict[str, Json]:
         "main_pid": int(pid) if pid.isdecimal() and int(pid) else None,
         "restarts": int(restarts) if restarts.isdecimal() else None,
         "since": _units_live.moment(unit.get("ActiveEnterTimestamp")),
+        "needed_by": sorted({name for key in ("WantedBy", "RequiredBy", "TriggeredBy") for name in unit.words(key)}),
     }
+
+
+def _conditions(file: UnitFile) -> list[str]:
+    """Return what a unit makes its start depend on, as `ConditionPathExists=/x`."""
+    named = ((key, value) for key, values in file.settings.items() for value in values)
+    return sorted(f"{key}={value}" for key, value in named if key.startswith(("Condition", "Assert")))
 
 
 def _started(found: Iterable[Started], units: Mapping[str, UnitFile]) -> Iterator[_Described]:

@@ -72,14 +72,14 @@ def _attributes(link: bytes, final: bytes | None, known: Mapping[bytes, bytes], 
     return {
         "path": text(link),
         "target": text(known[link]),
-        "chain": [text(step) for step in _chain(link, known)],
+        "chain": [text(step) for step in chain(link, known)],
         "final": None if final is None else text(final),
         "state": state,
         "crosses": final is not None and final.split(b"/", 2)[1:2] != link.split(b"/", 2)[1:2],
     }
 
 
-def _chain(link: bytes, known: Mapping[bytes, bytes]) -> list[bytes]:
+def chain(link: bytes, known: Mapping[bytes, bytes]) -> list[bytes]:
     """Return the links that `link` leads to one after the other, up to the first that comes again."""
     steps: list[bytes] = []
     step = link

@@ -13,6 +13,7 @@ from driftscan.store.engine import Database
 from driftscan.store.schema import stored_object
 from driftscan.store.statements import chunks, insert_new
 
+_ONE_BY_ONE = 300  # objects that are read one by one
 _CACHED = 512  # objects are some kilobytes
 _digest, _data = stored_object.c.digest, stored_object.c.data
 _ONE = select(_data).where(_digest == bindparam("digest"))  # built once: a walk reads thousands, one at a time
@@ -98,15 +99,23 @@ class ObjectReader:
 
 
 class StoredObjects(Mapping[bytes, bytes]):
-    """The objects of one snapshot, each read when it is asked for."""
+    """The objects of one snapshot, read when they are asked for: one by one at first, then all that are left."""
 
     def __init__(self, reader: ObjectReader, tree: bytes, stats: bytes) -> None:
         self._reader = reader
         self._roots = (tree, stats)
         self._all: set[bytes] | None = None
+        self._known: dict[bytes, bytes] = {}
+        self._asked = 0
 
     def __getitem__(self, digest: bytes) -> bytes:
-        return self._reader.get(digest)
+        known = self._known.get(digest)
+        if known is None:
+            self._asked += 1
+            if self._asked == _ONE_BY_ONE:  # whoever has asked for so many walks the tree
+                self._all = self._read()
+            known = self._known.get(digest) or self._reader.get(digest)
+        return known
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._digests())
@@ -116,7 +125,16 @@ class StoredObjects(Mapping[bytes, bytes]):
 
     def _digests(self) -> set[bytes]:
         if self._all is None:
-            tree, stats = self._roots
-            self._all = reachable(self._reader.many, [tree], tree_children)
-            self._all |= reachable(self._reader.many, [stats], stats_children)
+            self._all = self._read()
         return self._all
+
+    def _read(self) -> set[bytes]:
+        """Read all objects, many at a time, and keep them."""
+
+        def many(digests: Collection[bytes]) -> list[tuple[bytes, bytes]]:
+            read = self._reader.many(digests)
+            self._known.update(read)
+            return read
+
+        tree, stats = self._roots
+        return reachable(many, [tree], tree_children) | reachable(many, [stats], stats_children)

@@ -65,6 +65,6 @@ def snapshot(
         tree=files.tree if files else b"",
         stats=files.stats if files else b"",
         objects=files.objects if files else {},
-        manifests=list(manifests) or [manifest("stock", b"/bin/stock")] * (told["packages"] is Outcome.OK),
+        manifests=list(manifests) or [manifest("stock", b"/run/stock")] * (told["packages"] is Outcome.OK),
         files=files.entries if files else 0,
     )

@@ -158,7 +158,8 @@ def _conffiles(field: str) -> dict[bytes, bytes]:
     for line in field.split("\n"):
         match = _CONFFILE.match(line)
         if match and "\t" not in line:
-            digest = f"md5:{match[2]}" if re.fullmatch("[0-9a-f]{32}", match[2]) else ""
+            kept = not match[3] and re.fullmatch("[0-9a-f]{32}", match[2])  # an obsolete one may be deleted by anybody
+            digest = f"md5:{match[2]}" if kept else ""
             found[raw(match[1])] = PackagedFile(digest=digest, kind="config").encode()
     return found
 

@@ -1,0 +1,82 @@
+"""Searching a file tree: objects are looked through as they lie, and only those that hold something are opened."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from driftscan.model.tree import Entry, Wanted, children, walk
+
+Told = Callable[[bytes, bytes], object]  # data of a tree object, and of the stats object beside it
+_Pair = tuple[bytes, bytes]  # their digests
+
+
+class Search:
+    """Finds entries of a tree at the speed of an expression; what was found by name is kept."""
+
+    def __init__(self, objects: Mapping[bytes, bytes], tree: bytes, stats: bytes) -> None:
+        self._objects = objects
+        self._tree = tree
+        self._stats = stats
+        self._named: dict[tuple[frozenset[bytes], tuple[bytes, ...]], Sequence[Entry]] = {}
+
+    @cached_property
+    def _pairs(self) -> Mapping[_Pair, Sequence[_Pair]]:
+        """Every tree object with a stats object beside it, and the pairs that these two name; the root comes first."""
+        found: dict[_Pair, Sequence[_Pair]] = {}
+        waiting = [(self._tree, self._stats)] if self._tree else []
+        while waiting:
+            pair = waiting.pop()
+            if pair not in found:
+                tree, stats = (self._objects[name] for name in pair)
+                below = zip(children(tree, "tree"), children(stats, "stats"), strict=False)
+                found[pair] = [one for one in below if one[1] in self._objects]  # a host's find may lie
+                waiting += found[pair]
+        return found
+
+    @property
+    def objects(self) -> Iterator[bytes]:
+        """Every tree object as it lies."""
+        return (self._objects[tree] for tree in {tree for tree, _ in self._pairs})
+
+    def named(self, names: Iterable[bytes], endings: Iterable[bytes] = ()) -> Sequence[Entry]:
+        """Return the entries with one of `names`, or whose name ends with one of `endings`."""
+        key = whole, ends = frozenset(names), tuple(endings)
+        if key not in self._named:
+            found = self.select(_listing(whole, ends), lambda name, _meta, _stats: name in whole or name.endswith(ends))
+            self._named[key] = list(found)
+        return self._named[key]
+
+    def meta(self, expression: bytes) -> Iterator[Entry]:
+        """Yield the entries whose `meta` begins with a match of `expression`."""
+        within, begins = re.compile(rb"\0" + expression).search, re.compile(expression).match
+        return self.select(lambda tree, _stats: within(tree), lambda _name, meta, _stats: begins(meta) is not None)
+
+    def select(self, told: Told, wanted: Wanted) -> Iterator[Entry]:
+        """Yield the entries that are `wanted`, in those objects that are `told`: the others are not opened."""
+        if not self._tree:
+            return
+        above: dict[_Pair, list[_Pair]] = {}
+        for pair, below in self._pairs.items():
+            for one in below:
+                above.setdefault(one, []).append(pair)
+        waiting = [pair for pair in self._pairs if told(*(self._objects[name] for name in pair))]
+        opened: set[_Pair] = set()
+        while waiting:
+            pair = waiting.pop()
+            if pair not in opened:
+                opened.add(pair)
+                waiting += above.get(pair, ())
+        found = {tree.hex().encode() for tree, _ in opened}
+        yield from walk(self._objects, self._tree, self._stats, lambda _path, child: child in found, wanted)
+
+
+def _listing(names: frozenset[bytes], endings: tuple[bytes, ...]) -> Told:
+    """Return a function that tells whether a tree object seems to list one of `names`, or one with an ending."""
+    tests: list[Callable[[bytes], object]] = []
+    if names:
+        firsts = b"".join(sorted({re.escape(name[:1]) for name in names}))
+        whole = b"(?=[%s])(?:%s)\\0" % (firsts, b"|".join(map(re.escape, sorted(names))))
+        tests += [re.compile(whole).match, re.compile(b"\\0" + whole).search]  # no NUL is before the first name
+    if endings:
+        tests.append(re.compile(b"(?:%s)\\0" % b"|".join(map(re.escape, endings))).search)
+    return lambda tree, _stats: any(test(tree) for test in tests)

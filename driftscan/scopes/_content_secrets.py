@@ -1,0 +1,176 @@
+"""The secrets in a file: which there are, and its text without them."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from driftscan.model.item import Json
+from driftscan.model.redaction import redact
+from driftscan.model.text import text
+from driftscan.scopes._content_read import PLAIN_OPENSSH
+from driftscan.scopes._secret_files import is_example, is_history, names_secret
+
+_MOST = 50  # secrets of one file that are told
+
+_PLACEHOLDER = re.compile(r"(<secret:[\w.-]+>)")
+_LONG = re.compile(r"(?<![\w+/=.@%-])[A-Za-z0-9+/_-]{20,1024}={0,2}(?![\w+/=.@%-])")
+_HEXADECIMAL = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# What stands beside a public number: a checksum, the name of a version, a fingerprint.
+_PUBLIC_NUMBER = re.compile(
+    r"sha-?\d|md5|digest|signature|checksum|hash|integrity|fingerprint|uuid|serial|commit|revision|signed-by|key-?id|gpg|"
+    r"(?:^|[\s,])(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2|sk-(?:ssh|ecdsa))",
+    re.IGNORECASE,
+)
+_PUBLIC_BEGIN = re.compile(r"\s*-----BEGIN (?!.*PRIVATE)[A-Z0-9 ]{1,40}-----\s*$")
+_PUBLIC_END = re.compile(r"\s*-----END [A-Z0-9 ]{1,40}-----\s*$")
+_COMMENT = re.compile(r"\s*(?:[#;]|//|--\s)")
+_BEGIN = re.compile(rb"(\d{1,9}):.*(?:PRIVATE KEY|Private-Lines)")
+_CRYPT = re.compile(rb"ENCRYPTED|:Encryption: (?!none)")
+# In a program, a text and a comment, most of what stands behind such a name is a variable, a word or an example.
+_CODE = re.compile(rb"\.(?:md|rst|adoc|org|py|pl|pm|rb|js|mjs|ts|php|go|lua|tcl|awk|java|c|h|rs|vim|el)$")
+_CODE_SHEBANG = re.compile(r"perl|python|ruby|node|php|lua|awk|tclsh|wish")
+_HASH = re.compile(r"\$[a-z0-9-]{1,12}\$[./A-Za-z0-9$=,+-]{16,}")
+_LITERAL = re.compile(r"[^\s(){}<>\[\]&;,`$\\\"']{6,}")
+_EXAMPLE = re.compile(r"[a-z_-]*(?:pass\w*|secret|token|example|changeme|key|foobared)[a-z_-]*", re.IGNORECASE)
+_HOST_KEY = re.compile(rb"host_?key|private")
+_ONLY_WORDS = re.compile(r"[A-Za-z(\"'][A-Za-z'(),.;:\"-]*")
+
+
+class Content(NamedTuple):
+    """What is kept of a file: `text` without its secrets, None where it is not kept; and where each secret stands."""
+
+    text: str | None
+    secrets: list[Json]
+    lines: int | None
+    shebang: str | None
+
+
+def read(path: bytes, data: bytes, *, keep: bool) -> Content:
+    """Return what is kept of the file at `path`; its text only if `keep`, and never that of what is one secret."""
+    if not _is_text(data):
+        return Content(None, _whole(path, data), None, None)
+    lines = text(data).split("\n")
+    count = len(lines) - (lines[-1] == "")
+    shebang = _without(lines[0][:200])[0] if lines[0].startswith("#!") else None
+    whole = [] if shebang else _whole(path, data)
+    if whole:
+        return Content(None, whole, count, None)
+    if is_history(path):
+        return Content(None, _secrets(lines, "history")[1], None, None)
+    code = (
+        is_example(path)
+        or _CODE.search(path) is not None
+        or (shebang is not None and _CODE_SHEBANG.search(shebang) is not None)
+    )
+    safe, secrets = _secrets(lines, "value", code=code)
+    return Content("\n".join(safe) if keep else None, secrets, count, shebang)
+
+
+def private_keys(lines: Sequence[bytes]) -> list[Json]:
+    """Return the private keys that the telling lines of a file (`number:text`) speak of."""
+    found: list[Json] = []
+    for line in lines:
+        match = _BEGIN.match(line)
+        if match is not None and len(found) < _MOST:
+            sealed = b"ENCRYPTED" in line or any(_CRYPT.search(other) or _is_sealed(other) for other in lines)
+            found.append({"name": "private_key", "kind": "private key", "line": int(match[1]), "encrypted": sealed})
+    return found
+
+
+def _is_sealed(line: bytes) -> bool:
+    """Whether a line is the first of an OpenSSH key, and names a cipher."""
+    body = line.partition(b":")[2]
+    return body.startswith(PLAIN_OPENSSH[:22]) and not PLAIN_OPENSSH.startswith(body[: len(PLAIN_OPENSSH)])
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether `data` is text: no NUL, and few control characters that no text has."""
+    strange = len(data) - len(data.translate(None, b"\0\1\2\3\4\5\6\7\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"))
+    return b"\0" not in data and strange * 50 <= len(data)
+
+
+def _whole(path: bytes, data: bytes) -> list[Json]:
+    """Return the one secret that a file is by its name, unless it shows that it is none: public, or prose."""
+    name = path.rpartition(b"/")[2]
+    public = b"-----BEGIN " in data and b"PRIVATE" not in data
+    program = data.startswith((b"\x7fELF", b"#!"))
+    if not names_secret(name) or public or program or _is_prose(data) or not data.strip():
+        return []
+    if not _is_text(data) and _HOST_KEY.search(name):  # in a form of its own, as dropbear's
+        return [{"name": "private_key", "kind": "private key", "line": 1, "encrypted": False}]
+    return [{"name": text(name), "kind": "file", "line": 1}]
+
+
+def _is_prose(data: bytes) -> bool:
+    """Whether a file called a licence is one to read: many words of letters."""
+    words = data[:4096].decode("ascii", "ignore").split()
+    return len(words) >= 60 and sum(1 for word in words if _ONLY_WORDS.fullmatch(word)) >= 0.7 * len(words)
+
+
+def _secrets(lines: list[str], kind: str, *, code: bool = False) -> tuple[list[str], list[Json]]:
+    """Return `lines` without secrets, and the secrets; what only may be one is replaced, but not told."""
+    if any("PRIVATE KEY" in line or "Private-Lines" in line for line in lines):
+        lines = redact("\n".join(lines)).text.split("\n")
+    safe, found, public = list[str](), list[Json](), False
+    for number, line in enumerate(lines, 1):
+        public = (public or _PUBLIC_BEGIN.match(line) is not None) and _PUBLIC_END.match(line) is None
+        done, names = (line, ["private_key"]) if "<secret:private_key>" in line else _without(line, public=public)
+        safe.append(done)
+        if _COMMENT.match(line):
+            names = [name for name in names if name != "token"]
+        if names and (not (code or _COMMENT.match(line)) or done == line or _is_telling(line, done)):
+            found += [{"name": name, "kind": kind, "line": number} for name in names]
+    return safe, found[:_MOST]
+
+
+def _is_telling(line: str, safe: str) -> bool:
+    """Whether what was replaced in a line of a program or a comment is a value, and neither code nor an example."""
+    parts = _PLACEHOLDER.split(safe)[::2]
+    if len(parts) > 6 or len(line) > 4096:
+        return True
+    match = re.fullmatch("(.*?)".join(map(re.escape, parts)), line, re.DOTALL)
+    if match is None:
+        return True
+    for number, value in enumerate(match.groups(), 1):
+        quoted = line[max(match.start(number) - 1, 0) : match.start(number)] in {'"', "'"}
+        mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+        if _HASH.fullmatch(value) or (
+            _LITERAL.fullmatch(value) and (mixed or quoted) and not _EXAMPLE.fullmatch(value)
+        ):
+            return True
+    return False
+
+
+def _without(line: str, *, public: bool = False) -> tuple[str, list[str]]:
+    """Return a line without its secrets, and their names; `public` lines are the body of a certificate or public key."""
+    redacted = redact(line)
+    names = list(redacted.names)
+    if public or len(line) < 20 or _PUBLIC_NUMBER.search(line):
+        return redacted.text, names
+    parts = _PLACEHOLDER.split(redacted.text)
+    for at in range(0, len(parts), 2):
+        found = [word for word in _LONG.findall(parts[at]) if is_random(word)]
+        # A word of hexadecimal digits is a digest more often than not: without a name it is left out, but not told.
+        names += ["token"] if any(not _HEXADECIMAL.fullmatch(word) for word in found) else []
+        parts[at] = _LONG.sub(_masked, parts[at]) if found else parts[at]
+    return "".join(parts), names
+
+
+def _masked(match: re.Match[str]) -> str:
+    return "<secret:token>" if is_random(match[0]) else match[0]
+
+
+def is_random(word: str) -> bool:
+    """Whether a long word looks drawn by lot: hexadecimal, or capitals, small letters and digits in a muddle."""
+    if _UUID.fullmatch(word):
+        return False
+    if _HEXADECIMAL.fullmatch(word):
+        return len(set(word)) >= 8
+    kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" if char.islower() else "" for char in word]
+    if not {"d", "u", "l"} <= set(kinds) or word.count("/") > len(word) // 10:
+        return False
+    changes = sum(1 for one, other in pairwise(kinds) if one and other and one != other)
+    digits = kinds.count("d")
+    return changes * 10 >= len(word) * (4 if digits == 1 else 2.5) and len(set(word)) >= 12

@@ -1,0 +1,66 @@
+"""Lists of files gathered: a directory that belongs to one package alone is one path."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from driftscan.model.directories import Directories
+
+_DEEP = 60  # directories above one another; what lies deeper is not gathered
+_CACHE = b"__pycache__"
+
+
+def gathered(
+    directories: Directories, root: bytes, records: Mapping[bytes, Collection[bytes]]
+) -> dict[bytes, list[bytes]]:
+    """Return what each of several packages has on the disk: whole directories where nothing else is in them.
+
+    `records` are the absolute paths that each says are its own, by any name for the package; a directory in them
+    stands for all below it. What Python compiles by itself is left out of account.
+    """
+    told = _Told(directories, root, records)
+    return {name: sorted(set(told.topmost(name, paths))) for name, paths in records.items()}
+
+
+class _Told:
+    def __init__(self, directories: Directories, root: bytes, records: Mapping[bytes, Collection[bytes]]) -> None:
+        self._directories = directories
+        self._top = root + b"/"
+        self._records: dict[bytes, bytes | None] = {}
+        self._whole: dict[bytes, bool] = {}
+        self._owner: dict[bytes, bytes | None] = {}
+        for name, paths in records.items():
+            for path in paths:
+                self._records[path] = name if self._records.get(path, name) == name else None
+                for step in self._above(path):
+                    if self._owner.setdefault(step, name) != name:
+                        self._owner[step] = None
+
+    def _above(self, path: bytes) -> Iterator[bytes]:
+        """Yield the directories between the root and `path`, the lowest first."""
+        step = path.rpartition(b"/")[0]
+        while step.startswith(self._top):
+            yield step
+            step = step.rpartition(b"/")[0]
+
+    def topmost(self, name: bytes, paths: Collection[bytes]) -> Iterator[bytes]:
+        for path in paths:
+            if self._directories.entry(path) is None:
+                continue
+            steps = [*self._above(path)]
+            yield next((step for step in reversed(steps) if self._is_whole(step, name)), path)
+
+    def _is_whole(self, path: bytes, name: bytes) -> bool:
+        """Whether all in the directory `path` is of the package `name`."""
+        if self._records.get(path) == name:
+            return True
+        if self._owner.get(path) != name or path.count(b"/") > _DEEP or path == self._top + _CACHE:
+            return False
+        known = self._whole.get(path)
+        if known is None:
+            known = all(
+                self._records.get(entry.path) == name
+                or (entry.kind == "d" and (base == _CACHE or self._is_whole(entry.path, name)))
+                or (entry.kind == "f" and base.endswith(b".pyc") and path.endswith(_CACHE))
+                for base, entry in self._directories.list(path).items()
+            )
+            self._whole[path] = known
+        return known

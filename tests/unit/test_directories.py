@@ -1,0 +1,71 @@
+"""Directories: what is at a path and below it is what a walk of the whole tree finds."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftscan.model.directories import Directories, named
+from driftscan.model.tree import Built, Entry, walk
+from tests.unit.handmade import leaf, tree
+
+NAMES = st.binary(min_size=1, max_size=4).filter(lambda name: not set(name) & {0, 0x2F} and name not in {b".", b".."})
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=5), min_size=1, max_size=40)
+
+
+def built(paths: list[list[bytes]]) -> Built:
+    """Build a tree of files; what is above another is a directory."""
+    wanted = {tuple(path) for path in paths}
+    above = {path[:size] for path in wanted for size in range(1, len(path))}
+    return tree(*(leaf(b"/".join(path), b"f644 %d 0" % len(path)) for path in wanted - above))
+
+
+def everything(of: Built) -> list[Entry]:
+    return list(walk(of.objects, of.tree, of.stats))
+
+
+def of_a_large_tree() -> Built:
+    many = [leaf(b"srv/big/%03d/f" % number, b"f600 1 2") for number in range(100)]
+    return tree(leaf(b"etc/hosts", b"f644 0 0"), leaf(b"opt/x/y/l", b"l777 0 0", b"../a"), *many)
+
+
+@given(PATHS)
+def test_every_entry_is_where_a_walk_finds_it(paths: list[list[bytes]]) -> None:
+    one = built(paths)
+    directories = Directories(one.objects, one.tree, one.stats)
+    entries = everything(one)
+    assert [directories.entry(entry.path) for entry in entries] == entries
+    assert directories.entry(b"/no such/path") is None
+
+
+def test_large_directories_are_opened_on_the_way_and_measured_unopened() -> None:
+    one = of_a_large_tree()
+    for opened in (b"", b"/srv/big/007/f", b"/srv/big"):  # what was opened before makes no difference
+        directories = Directories(one.objects, one.tree, one.stats)
+        directories.entry(opened)
+        found = directories.entry(b"/srv/big/042/f")
+        assert found is not None
+        assert found.owner == (1, 2)
+        measured = directories.measure(b"/srv/big")
+        assert (measured.entries, measured.files, measured.size) == (200, 100, 3300)
+        assert measured.owners == {(0, 0), (1, 2)}
+        assert (measured.oldest, measured.newest) == (4.0, 4.0)
+        assert directories.measure(b"/").entries == one.entries
+
+
+def test_a_path_of_a_thousand_directories_is_found() -> None:
+    deep = b"/".join([b"d"] * 1500)
+    one = tree(leaf(deep + b"/file", b"f644 0 0"))
+    directories = Directories(one.objects, one.tree, one.stats)
+    assert directories.entry(b"/" + deep + b"/file") is not None
+    assert directories.measure(b"/d").files == 1
+
+
+def test_names_are_found_whole_or_by_their_ending() -> None:
+    one = of_a_large_tree()
+
+    def found(*names: bytes, endings: tuple[bytes, ...] = ()) -> list[bytes]:
+        return [entry.path for entry in named(one.objects, one.tree, one.stats, names, endings)]
+
+    assert found(b"hosts", b"l", b"no") == [b"/etc/hosts", b"/opt/x/y/l"]
+    assert found(b"hos", b"osts") == []
+    assert found(endings=(b"99",)) == [b"/srv/big/099"]
+    assert found(b"etc") == [b"/etc"]  # the first of its object
