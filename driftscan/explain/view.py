@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from driftscan.explain.paths import Explained, explain
-from driftscan.model.directories import Directories, named
+from driftscan.model.directories import Directories
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw
-from driftscan.model.tree import Entry, reachable, search
+from driftscan.model.tree import Entry
+from driftscan.scopes._places import systems
 from driftscan.scopes.base import scopes
 from driftscan.scopes.files import Names
 
@@ -29,9 +30,9 @@ class View:
 
     def of(self, scope: str) -> Iterable[Item]:
         """Return the items of `scope`, those that live in the file tree too."""
-        derive = scopes()[scope].derive
-        if derive is not None:
-            return derive(self.snapshot, b"/")
+        known = scopes().get(scope)
+        if known is not None and known.derive is not None:
+            return known.derive(self.snapshot, b"/")
         if self._items is None:
             self._items = {}
             for item in sorted(self.snapshot.items, key=lambda item: item.key):
@@ -68,10 +69,10 @@ class View:
         """Whose the paths are; nobody's where the packages were not seen."""
         return self.snapshot.ownership or Ownership((), self.snapshot.links)
 
-    @cached_property
+    @property
     def directories(self) -> Directories:
         """The file tree by path."""
-        return Directories(self.snapshot.objects, self.snapshot.tree, self.snapshot.stats)
+        return self.snapshot.directories
 
     @cached_property
     def more(self) -> Mapping[bytes, Mapping[str, Json]]:
@@ -84,19 +85,23 @@ class View:
         return {item.key: item.attributes.get("value") or item.volatile.get("reading") for item in self.of("system")}
 
     @cached_property
+    def systems(self) -> frozenset[bytes]:
+        """The roots of other systems that lie on this host: chroots, unpacked images, disks of containers."""
+        return systems(self.snapshot)
+
+    @cached_property
     def explained(self) -> Explained:
         """Which paths are explained, and by what."""
         return explain(self)
 
     def search(self, meta: bytes) -> Iterator[Entry]:
         """Yield the entries of the file tree whose `meta` begins with a match of an expression."""
-        return search(self.snapshot.objects, self.snapshot.tree, self.snapshot.stats, meta)
+        return self.snapshot.search.meta(meta)
 
-    def named(self, names: Iterable[bytes], endings: Iterable[bytes] = ()) -> Iterator[Entry]:
-        """Yield the entries of the file tree with one of `names`, or whose name ends with one of `endings`."""
-        return named(self.snapshot.objects, self.snapshot.tree, self.snapshot.stats, names, endings)
+    def named(self, names: Iterable[bytes], endings: Iterable[bytes] = ()) -> Sequence[Entry]:
+        """Return the entries of the file tree with one of `names`, or whose name ends with one of `endings`."""
+        return self.snapshot.search.named(names, endings)
 
     def objects(self) -> Iterator[bytes]:
         """Yield the tree objects of the snapshot as they lie."""
-        if self.snapshot.tree:
-            yield from (data for _, data in reachable(self.snapshot.objects, self.snapshot.tree))
+        return self.snapshot.search.objects
