@@ -1,13 +1,20 @@
 """What a rule is, what it sees of a snapshot, and the running of all of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+from driftscan.explain.shares import Share, shares
 from driftscan.explain.view import View
+from driftscan.findings.finds import Find, finds
 from driftscan.model.discovery import modules
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Json
+from driftscan.model.text import raw, text
+
+_TEMPORARY = re.compile(rb"/(?:var/)?tmp/[^/]+(?=/)")
+_FEW = 2  # findings of one rule below one directory of /tmp that are told one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +48,28 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """All findings, the gravest first, and the rules that could not judge, with the scopes that they lacked."""
+    """What is to be said of a snapshot.
+
+    `findings`, the gravest first; `unjudged`, the rules that could not judge, with the scopes that they lacked;
+    `finds`, what nothing explains, by path; `shares`, by scope, how much of it is explained and by what.
+    """
 
     findings: Sequence[Finding]
-    unjudged: dict[str, tuple[str, ...]]
+    unjudged: Mapping[str, tuple[str, ...]]
+    finds: Sequence[Find] = ()
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
 
 @cache
 def families() -> tuple[Family, ...]:
     """Return every family of this package: a module offers one as `FAMILY`."""
     return tuple(module.FAMILY for module in modules("driftscan.findings") if hasattr(module, "FAMILY"))
+
+
+@cache
+def rules() -> Mapping[str, Rule]:
+    """Return every rule by its id."""
+    return {rule.id: rule for family in families() for rule in family.rules}
 
 
 def judge(view: View) -> Judgement:
@@ -62,8 +81,46 @@ def judge(view: View) -> Judgement:
         unjudged |= silent
         if len(silent) < len(family.rules):
             findings += [finding for finding in family.find(view) if finding.rule not in silent]
+    findings = _by_place(findings, view.systems)
     findings.sort(key=lambda finding: (-finding.severity.rank, finding.rule, finding.subject))
-    return Judgement(findings, unjudged)
+    return Judgement(findings, unjudged, finds(view) if view.seen("packages") else (), shares(view))
+
+
+def _by_place(findings: Sequence[Finding], systems: Collection[bytes]) -> list[Finding]:
+    """Tell as one what a rule has to say of a place that is none of this host's own.
+
+    Another system that lies on this host is judged apart, as an image; what somebody works on below /tmp comes and goes
+    as a whole. The gravest of a place stands for the rest.
+    """
+    found: list[Finding] = []
+    together: dict[tuple[str, bytes, int], list[Finding]] = {}
+    for finding in findings:
+        path = raw(finding.subject)
+        root = _system(path, systems)
+        temporary = _TEMPORARY.match(path)
+        if temporary is not None:
+            together.setdefault((finding.rule, temporary[0], _FEW), []).append(finding)
+        elif root is not None:
+            together.setdefault((finding.rule, root, 1), []).append(finding)
+        else:
+            found.append(finding)
+    for (_, place, few), same in together.items():
+        if len(same) <= few:
+            found += same
+            continue
+        first = max(same, key=lambda finding: finding.severity.rank)
+        more: dict[str, Json] = {"count": len(same), "such as": first.subject}
+        found.append(replace(first, subject=text(place), evidence=more))
+    return found
+
+
+def _system(path: bytes, systems: Collection[bytes]) -> bytes | None:
+    """Return the outermost root of another system that `path` lies in."""
+    found = None
+    while path and systems:
+        path = path.rpartition(b"/")[0]
+        found = path if path in systems else found
+    return found
 
 
 def _lacks(rule: Rule, view: View) -> tuple[str, ...]:
