@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: audit test check lint lab bench clean
+.PHONY: audit test lint lab bench accuracy clean
 
 # The main job, on this very machine. Exit code 3 (something could not be seen) is an answer, not a failure.
 audit: $(VENV)/.installed
@@ -26,6 +26,10 @@ lab:
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/audit.py
+
+# Who names what was planted on the lab's sauced host: driftscan and its peers, side by side (root, some minutes).
+accuracy: $(VENV)/.dev lab
+	$(BIN)/python benchmarks/accuracy.py
 
 $(VENV)/.venv:
 	$(PYTHON) -c 'import sys; sys.exit("driftscan needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'

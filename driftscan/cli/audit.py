@@ -33,9 +33,9 @@ def audit(
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the snapshot in the database.")] = True,
 ) -> int:
     """Scan, and report at once: what each host is, what runs, what stands out, and what could not be seen."""
+    from driftscan.cli.judging import view
     from driftscan.cli.progress import Progress
     from driftscan.cli.scanning import Scanner, worst
-    from driftscan.explain.view import View
     from driftscan.findings.base import judge
     from driftscan.model.finding import Severity
     from driftscan.report.base import Audit, audit_formats, choose
@@ -45,8 +45,9 @@ def audit(
     codes = []
     wanted = wish(scope, full=verify_full, timeout=shared.timeout)
     with Progress(len(hosts), quiet=shared.quiet) as progress:
-        for scanned in Scanner(wanted, shared.new_store if keep else None, progress, jobs=4).scan(hosts):
-            judgement = judge(View(scanned.snapshot)) if scanned.snapshot else None
+        scanner = Scanner(wanted, shared.new_store if keep else None, progress, jobs=4)
+        for scanned in scanner.scan(hosts):
+            judgement = judge(view(scanner.store, scanned.snapshot)) if scanned.snapshot else None
             done = scanned.settled()
             codes.append(done.exit_code)
             if done.snapshot is None or judgement is None:

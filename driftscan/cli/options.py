@@ -32,7 +32,7 @@ class TransportChoice(str, Enum):
 _UNCUT = 1000  # columns, where output goes to a file or another program
 _PAGE = (
     40,
-    80,
+    120,
     120,
 )  # columns of a report: the fewest, those where there is no screen, the most that are read with ease
 _HERE = ("db", "inventory", "quiet", "verbose")  # options of commands that connect to no host
@@ -197,7 +197,7 @@ def screen() -> int:
 
 
 def page() -> int:
-    """Return the width of a report in columns: the screen's within bounds, 80 where there is none."""
+    """Return the width of a report in columns: the screen's within bounds, 120 where there is none."""
     fewest, usual, most = _PAGE
     width = screen()
     return usual if width == _UNCUT else min(max(width, fewest), most)

@@ -85,6 +85,11 @@ class Scanner:
         self._lock = Lock()
         self._stopped = False
 
+    @property
+    def store(self) -> "Store | None":
+        """What the snapshots are kept in, while hosts are scanned."""
+        return self._store.result()
+
     def scan(self, hosts: "Sequence[Host]") -> Iterator[Scanned]:
         """Yield each host as it is done. When interrupted, every connection is closed: the hosts' commands end."""
         pool = ThreadPoolExecutor(max(1, min(self._jobs, len(hosts))), thread_name_prefix="scan")

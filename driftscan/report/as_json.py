@@ -1,7 +1,8 @@
 """The format `json`: stable keys, sorted, one document."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 from driftscan.model.finding import Finding
 from driftscan.model.item import Json
@@ -21,7 +22,7 @@ def rows(headers: Sequence[str], rows_: Rows, _width: int) -> Iterable[str]:
 
 
 def audit(report: Audit, _width: int) -> Iterable[str]:
-    """Yield one object: host, snapshot, coverage, counts, findings, unjudged."""
+    """Yield one object: host, snapshot, coverage, counts, explained, findings, finds, unjudged."""
     snapshot = report.snapshot
     document = {
         "host": snapshot.host,
@@ -34,10 +35,25 @@ def audit(report: Audit, _width: int) -> Iterable[str]:
         },
         "coverage": {name: _coverage(coverage) for name, coverage in sorted(snapshot.coverage.items())},
         "counts": counts(report),
+        "explained": {
+            scope: {
+                "total": share.total,
+                "explained": share.explained,
+                "by": dict(sorted(share.counts.items())),
+                "unexplained": list(share.unexplained),
+            }
+            for scope, share in report.judgement.shares.items()
+        },
         "findings": [_finding(finding) for finding in report.judgement.findings],
+        "finds": [asdict(find) for find in report.judgement.finds],
         "unjudged": {rule: list(lacks) for rule, lacks in sorted(report.judgement.unjudged.items())},
     }
     yield json.dumps(document, indent=2)
+
+
+def path(answer: Mapping[str, Json], _width: int) -> Iterable[str]:
+    """Yield what is known of one path as one object."""
+    yield json.dumps(dict(answer), indent=2)
 
 
 def counts(report: Audit) -> dict[str, int]:

@@ -1,61 +1,88 @@
-"""The format `text`: an audit that a person reads in two minutes."""
+"""The format `text`: an audit that a person reads in five minutes."""
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from driftscan.model.finding import Finding, Severity
-from driftscan.model.item import Item, Json
+from driftscan.model.item import Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
-from driftscan.report.as_json import counts
-from driftscan.report.as_table import cell, cut, table
+from driftscan.report.as_table import cell, cut
 from driftscan.report.base import Audit
+from driftscan.report.finds import gathered
 from driftscan.scopes.base import scopes
 
 FORMAT = "text"
-_SUBJECTS = 6  # subjects that are named for one rule; the others are counted
-_ROWS = 25  # rows of one table; the others are counted
-_VALUE = 120  # characters of one value of a finding's evidence
+_SUBJECTS = 8  # subjects that are named for one rule; the others are counted
+_ROWS = 40  # finds that are named; the others are counted
 _INDENT = 9  # columns before the findings of a rule: the severities stand there
+_FIRST = ("files", "processes", "packages", "services")  # shares in the head
 _FACES = (
-    ("name", ("hostname",)),
-    ("release", ("release name", "release file", "architecture")),
-    ("kernel", ("kernel", "kernel release")),
-    ("machine", ("virtualization", "cpus", "memory")),
-    ("init", ("init", "default target")),
-    ("packages", ("package managers",)),
-    ("up since", ("boot time",)),
-    ("place", ("timezone", "locale")),
+    ("host", ("hostname", "release name", "release file", "architecture", "kernel release", "init")),
+    ("machine", ("virtualization", "cpus", "memory", "timezone", "locale", "boot time")),
 )
+
+
+_BEFORE = {"boot time": "up since ", "kernel release": "kernel "}
+
+
+_VALUES = 4  # values of a finding's evidence
+_LENGTH = 60  # characters of one
 
 
 def audit(report: Audit, width: int) -> Iterable[str]:
     """Yield the lines of the report."""
     yield from _head(report, width)
     yield from _findings(report, width)
-    yield from _section("What runs, and what started it", _running(report), report, "processes", width)
-    yield from _section("What listens", _listening(report), report, "sockets", width)
-    yield from _section("Packages that stand out", _standing_out(report), report, "packages", width)
-    yield from _counts(report, width)
+    yield from _finds(report, width)
+    yield from _explained(report, width)
     yield from _coverage(report, width)
     yield from _next(report, width)
 
 
+def path(answer: Mapping[str, Json], width: int) -> Iterable[str]:
+    """Yield a sentence on why a path is there, and the findings that name it."""
+    where = cell(answer["path"]) or "/"
+    if not answer["packages_seen"]:
+        told = "unknown: the packages of this snapshot were not seen"
+    elif answer["kind"]:
+        words = (str(answer[name]) for name in ("kind", "by", "detail") if answer[name])
+        told = "explained: " + shown(", ".join(words))
+    else:
+        find = answer["find"]
+        told = "nothing explains it" + (f"; it is part of the find {cell(find)}" if find not in (None, where) else "")
+    there = "" if answer["there"] else "not there; "
+    yield from _wrapped(f"{where}: {there}{told}", width, "  ")
+    for finding in answer["findings"]:
+        yield from _wrapped(f"  {shown(finding)}", width, "    ")
+
+
 def _head(report: Audit, width: int) -> Iterable[str]:
     snapshot = report.snapshot
-    title = cut(f"{shown(snapshot.host)}: audit of {snapshot.taken.astimezone():%Y-%m-%d %H:%M %Z}", width)
+    number = f", snapshot {report.number}" if report.number else ""
+    told = f"{snapshot.taken.astimezone():%Y-%m-%d %H:%M %Z}, {snapshot.seconds:.1f} s over {snapshot.transport}"
+    title = cut(f"{shown(snapshot.host)}: audit of {told}{number}", width)
     yield title
     yield "=" * len(title)
     facts = _facts(snapshot)
     for label, names in _FACES:
-        told = ", ".join(cell(facts[name]) for name in names if facts.get(name))
+        told = ", ".join(f"{_BEFORE.get(name, '')}{cell(facts[name])}" for name in names if facts.get(name))
         if told:
-            yield from _wrapped(f"{label:<10}{told}", width, " " * 10)
-    number = f", snapshot {report.number}" if report.number else ""
-    yield f"{'scan':<10}{snapshot.seconds:.1f} s over {snapshot.transport}{number}"
+            yield from _wrapped(f"{label:<11}{told}", width, " " * 11)
+    shares = report.judgement.shares
+    told = ", ".join(f"{_percent(shares[n].explained, shares[n].total)} of {n}" for n in _FIRST if n in shares)
+    if told:
+        yield from _wrapped(f"{'explained':<11}{told}", width, " " * 11)
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share in percent; what is nearly all is not called all."""
+    if part == whole:
+        return "100 %"
+    return f"{min(part / whole * 100, 99.99):.2f} %" if part / whole > 0.99 else f"{part / whole * 100:.0f} %"
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Json]:
@@ -72,32 +99,74 @@ def _facts(snapshot: Snapshot) -> dict[str, Json]:
 def _findings(report: Audit, width: int) -> Iterable[str]:
     findings = report.judgement.findings
     tally = [f"{sum(f.severity is s for f in findings)} {s.value}" for s in reversed(Severity)]
-    yield from _title("Findings: " + (", ".join(t for t in tally if not t.startswith("0 ")) or "none"))
+    yield from _title("Findings: " + (", ".join(t for t in tally if not t.startswith("0 ")) or "none"), width)
+    told: Severity | None = None
     for _, group in groupby(findings, key=lambda finding: (-finding.severity.rank, finding.rule)):
-        yield from _rule(list(group), report, width)
+        same = list(group)
+        mark = same[0].severity.value.upper() if same[0].severity is not told else ""
+        told = same[0].severity
+        yield from _rule(mark, same, report, width)
 
 
-def _rule(same: Sequence[Finding], report: Audit, width: int) -> Iterable[str]:
-    """Yield what one rule has to say: its title, its subjects with their evidence, its advice."""
-    first, indent = same[0], " " * _INDENT
-    heading = f"{first.severity.value.upper():<{_INDENT}}{first.title}  [{first.rule}]"
-    yield from _wrapped(heading, width, indent)
-    for finding in same[:_SUBJECTS]:
-        words = f"{shown(finding.subject)}  {_evidence(finding)}".rstrip()
-        yield from _wrapped(indent + words, width, indent + "    ")
-    if len(same) > _SUBJECTS:
-        more = f"… and {len(same) - _SUBJECTS:,} more: {_command(report, 'audit', '--format', 'json')}"
-        yield indent + more
-    yield from _wrapped(f"{indent}-> {first.advice}", width, indent + "   ")
+def _rule(mark: str, same: Sequence[Finding], report: Audit, width: int) -> Iterable[str]:
+    """Return what one rule has to say, as one paragraph: its title, its id, its subjects with their evidence.
+
+    Evidence fills the lines that there are anyway, and one more where the finding is grave; `driftscan findings` has
+    all of it.
+    """
+    first = same[0]
+    grave = first.severity.rank >= Severity.MEDIUM.rank
+    rule = f"{first.title} [{first.rule}]" if grave else first.rule
+    indent = " " * (_INDENT + 2 * (not grave))
+
+    def lines(values: int) -> list[str]:
+        told = [f"{shown(finding.subject)}{_evidence(finding, values)}" for finding in same[:_SUBJECTS]]
+        if len(same) > _SUBJECTS:
+            told.append(f"and {len(same) - _SUBJECTS:,} more: {_command(report, 'findings', '--rule', first.rule)}")
+        return _wrapped(f"{mark:<{_INDENT}}{rule}: {'; '.join(told)}", width, indent)
+
+    room = len(lines(0)) + (first.severity.rank >= Severity.HIGH.rank)
+    return next(told for values in range(_VALUES, -1, -1) if len(told := lines(values)) <= room or not values)
 
 
-def _evidence(finding: Finding) -> str:
+def _evidence(finding: Finding, values: int) -> str:
     told = [
-        f"{name} {cut(cell(value), _VALUE)}"
+        f"{name} {cut(cell(value), _LENGTH)}"
         for name, value in finding.evidence.items()
-        if value not in (None, "", []) and value != finding.subject
+        if value not in (None, "", [], False) and value != finding.subject
     ]
-    return "(" + ", ".join(told) + ")" if told else ""
+    return f" ({', '.join(told[:values])})" if told[:values] else ""
+
+
+def _finds(report: Audit, width: int) -> Iterable[str]:
+    finds = report.judgement.finds
+    if "files" not in report.judgement.shares:
+        yield from _title("Unexplained: unknown, for the files or their packages were not seen", width)
+        return
+    files = sum(find.files for find in finds)
+    rows, said = gathered(finds, report.judgement.findings)
+    told = f"{files:,} files in {len(finds):,} finds" if finds else "nothing"
+    yield from _title(f"Unexplained: {told}" + (f", {said:,} of them named above" if said else ""), width)
+    for row in rows[:_ROWS]:
+        yield from _wrapped(f"{row.subject} {row.words}", width, "    ")
+    if len(rows) > _ROWS:
+        yield f"and {len(rows) - _ROWS:,} more: {_command(report, 'finds')}"
+
+
+def _explained(report: Audit, width: int) -> Iterable[str]:
+    shares = report.judgement.shares
+    if not shares:
+        return
+    yield from _title("Explained", width)
+    told = []
+    for scope, share in shares.items():
+        kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(share.counts.items(), key=_most_first))
+        told.append(f"{share.explained:,} of {share.total:,} {scope} ({kinds})")
+    yield from _wrapped("; ".join(told), width)
+
+
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def _wrapped(words: str, width: int, indent: str = "") -> list[str]:
@@ -105,27 +174,9 @@ def _wrapped(words: str, width: int, indent: str = "") -> list[str]:
     return textwrap.wrap(words, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def _title(words: str) -> Iterable[str]:
+def _title(words: str, width: int) -> Iterable[str]:
     yield ""
-    yield words
-    yield "-" * len(words)
-
-
-def _section(
-    title: str, made: tuple[Sequence[str], Sequence[Sequence[Json]]], report: Audit, scope: str, width: int
-) -> Iterable[str]:
-    headers, rows = made
-    yield from _title(title)
-    coverage = report.snapshot.coverage.get(scope)
-    if coverage is None or (not rows and not coverage.outcome.seen):
-        yield f"unknown: {scope} could not be seen" if coverage else f"not looked at: {scope}"
-        return
-    if not rows:
-        yield "nothing"
-        return
-    yield from table(headers, rows[:_ROWS], width)
-    if len(rows) > _ROWS:
-        yield f"… and {len(rows) - _ROWS:,} more: {_command(report, 'show', scope)}"
+    yield f"-- {words} ".ljust(width, "-")
 
 
 def _command(report: Audit, command: str, *words: str) -> str:
@@ -133,82 +184,9 @@ def _command(report: Audit, command: str, *words: str) -> str:
     return shown(shlex.join(["driftscan", command, report.snapshot.host, *words]))
 
 
-def _running(report: Audit) -> tuple[Sequence[str], Sequence[Sequence[Json]]]:
-    items = [item for item in report.snapshot.of("processes") if not item.attributes.get("kernel")]
-    rows = [
-        (
-            _starter(item),
-            item.attributes.get("user"),
-            item.attributes.get("command") or item.attributes.get("name"),
-            _missing(item),
-        )
-        for item in items
-    ]
-    return ("started by", "user", "command", "package"), sorted(rows, key=lambda row: [str(value) for value in row])
-
-
-def _starter(item: Item) -> str:
-    """Return what started a process: its container, its unit, else the nearest process above it."""
-    told = next((told for name in ("container", "unit", "parent") if (told := item.attributes.get(name))), None)
-    pids = item.volatile.get("pid")
-    return cell(told) or ("(kernel)" if isinstance(pids, list) and 1 in pids else "(unknown)")
-
-
-def _listening(report: Audit) -> tuple[Sequence[str], Sequence[Sequence[Json]]]:
-    items = [item for item in report.snapshot.of("sockets") if item.attributes.get("state") == "listen"]
-    rows = [
-        (
-            item.attributes.get("protocol"),
-            f"{item.attributes.get('address')}:{item.attributes.get('port')}",
-            item.attributes.get("user"),
-            item.attributes.get("exe") or "(unknown)",
-            _missing(item),
-            item.attributes.get("unit"),
-        )
-        for item in items
-        if item.attributes.get("port")
-    ]
-    return ("protocol", "address", "user", "executable", "package", "unit"), rows
-
-
-def _missing(item: Item) -> Json:
-    """Return the package of an item's executable, with words where there is none."""
-    package = item.attributes.get("package")
-    return "(none)" if package == "" else package
-
-
-def _standing_out(report: Audit) -> tuple[Sequence[str], Sequence[Sequence[Json]]]:
-    rows = []
-    for item in report.snapshot.of("packages"):
-        facts = item.attributes
-        why = [
-            words
-            for told, words in (
-                (_unknown_to_repositories(item), "no configured repository knows it"),
-                (facts.get("hold"), "on hold"),
-                (facts.get("pin"), "pinned"),
-                (facts.get("state") not in (None, "installed"), str(facts.get("state"))),
-            )
-            if told
-        ]
-        if why:
-            rows.append((facts.get("name"), facts.get("version"), "; ".join(why)))
-    return ("package", "version", "why"), rows
-
-
-def _unknown_to_repositories(item: Item) -> bool:
-    known = {**item.volatile, **item.attributes}
-    return known.get("state") == "installed" and known.get("offered") is False and not known.get("offers")
-
-
-def _counts(report: Audit, width: int) -> Iterable[str]:
-    yield from _title("Counts")
-    yield from _wrapped(", ".join(f"{name} {count:,}" for name, count in counts(report).items()), width)
-
-
 def _coverage(report: Audit, width: int) -> Iterable[str]:
     yield from _title(
-        "Coverage: " + ("all that was asked for was seen" if report.snapshot.complete else "NOT COMPLETE")
+        "Coverage: " + ("all that was asked for was seen" if report.snapshot.complete else "NOT COMPLETE"), width
     )
     for line in _blind_spots(report):
         yield from _wrapped(shown(line), width, "  ")
@@ -220,26 +198,34 @@ def _blind_spots(report: Audit) -> Iterable[str]:
     if unasked:
         kernel = " (an image has no running kernel)" if report.snapshot.transport == "image" else ""
         yield f"not looked at: {', '.join(unasked)}{kernel}"
-    for name, coverage in sorted(report.snapshot.coverage.items()):
+    covered = sorted(report.snapshot.coverage.items())
+    absent = [name for name, coverage in covered if coverage.outcome is Outcome.ABSENT]
+    if absent:
+        yield f"the host has none: {', '.join(absent)}"
+    for name, coverage in covered:
         yield from (f"{name}: {gap}" for gap in coverage.gaps)
-        if coverage.outcome is Outcome.ABSENT:
-            yield f"{name}: the host has none"
         yield from (f"{name}: {note}" for note in coverage.notes)
+    by_lack: dict[str, list[str]] = {}
     for rule, lacks in sorted(report.judgement.unjudged.items()):
-        yield f"rule {rule} could not judge: {', '.join(lacks)} not seen, or not there"
+        by_lack.setdefault(", ".join(lacks), []).append(rule)
+    for missing, silent in sorted(by_lack.items()):
+        yield f"could not be judged, {missing} not seen or not there: {', '.join(silent)}"
 
 
 def _next(report: Audit, width: int) -> Iterable[str]:
-    yield from _title("Next")
-    grave = sum(finding.severity.rank >= Severity.MEDIUM.rank for finding in report.judgement.findings)
+    yield from _title("Next", width)
+    findings = report.judgement.findings
+    grave = sum(finding.severity.rank >= Severity.MEDIUM.rank for finding in findings)
     steps = []
     if grave:
-        findings = "the finding" if grave == 1 else f"the {grave:,} findings"
-        steps.append(f"Look at {findings} of medium severity or higher, from the top.")
+        told = "the finding" if grave == 1 else f"the {grave:,} findings"
+        steps.append(f"Look at {told} of medium severity or higher, from the top.")
     if not report.snapshot.complete:
         steps.append("See what could not be seen (Coverage, above); run again as root, or with --sudo.")
     for number, step in enumerate(steps, 1):
         yield from _wrapped(f"{number}. {step}" if len(steps) > 1 else step, width, "   ")
-    yield f"browse:   {_command(report, 'show', 'services')}"
-    yield f"          {_command(report, 'show', 'files', '/etc')}"
-    yield f"history:  {_command(report, 'log')}"
+    more = [_command(report, "strata"), _command(report, "runbook")]
+    if findings:
+        rule = shown(shlex.join(["driftscan", "rules", "show", findings[0].rule]))
+        more = [_command(report, "findings"), rule, *more]
+    yield from _wrapped("; ".join(more), width)

@@ -12,6 +12,7 @@ from driftscan.model.snapshot import Snapshot
 Rows = Iterable[Sequence[Json]]
 RowFormat = Callable[[Sequence[str], Rows, int], Iterable[str]]  # headers, rows, width of the screen -> lines
 AuditFormat = Callable[["Audit", int], Iterable[str]]
+PathFormat = Callable[[Mapping[str, Json], int], Iterable[str]]  # what is known of one path, width -> lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ def audit_formats() -> Mapping[str, AuditFormat]:
         module.FORMAT: module.audit
         for module in modules("driftscan.report")
         if hasattr(module, "FORMAT") and hasattr(module, "audit")
+    }
+
+
+def path_formats() -> Mapping[str, PathFormat]:
+    """Return the formats for what is known of one path: a module with `FORMAT` and `path` is one."""
+    return {
+        module.FORMAT: module.path
+        for module in modules("driftscan.report")
+        if hasattr(module, "FORMAT") and hasattr(module, "path")
     }
 
 

@@ -76,7 +76,7 @@ MISTAKES = [
     (["log", "--limit", "0"], 2, "--limit"),
     (["audit", "--fail-on", "bad", "localhost"], 2, "'bad' is not one of"),
     (["scan"], 2, "no host was named"),
-    (["scan", "--scope", "nope", "web1"], 2, "there is no scope 'nope'; use accounts, files"),
+    (["scan", "--scope", "nope", "web1"], 2, "there is no scope 'nope'; use accounts, alternatives"),
     (["scan", "--inventory", "/nonexistent"], 2, "/nonexistent"),
     (["scan", "replay:/nonexistent"], 3, "there is no recording in /nonexistent"),
     (["scan", "image:/nonexistent"], 3, "/nonexistent"),

@@ -5,11 +5,15 @@ import io
 import json
 import os
 import unicodedata
+from functools import cache
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftscan.collect.collector import Wish, collect
+from driftscan.collect.runner import Link
 from driftscan.errors import UsageError
 from driftscan.explain.view import View
 from driftscan.findings.base import Judgement, judge
@@ -21,6 +25,8 @@ from driftscan.model.text import shown, text
 from driftscan.report.base import Audit, audit_formats, choose, row_formats
 from driftscan.report.listing import listing
 from driftscan.scopes.base import scopes
+from driftscan.transport.base import Privilege
+from driftscan.transport.replay import Replay
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 FINDING_KEYS = ["rule", "severity", "scope", "subject", "title", "evidence", "advice"]
@@ -78,36 +84,55 @@ def test_json_reads_back(rows: list) -> None:
     assert written.isascii()
 
 
+@cache
+def samples() -> dict[str, list[Item]]:
+    """Return some items of every scope of a recorded host: what a parser makes has a shape, whatever a host says."""
+    recorded = Path(__file__).parent.parent / "recordings" / "sauced"
+    found: dict[str, list[Item]] = {}
+    for item in collect("web1", Link(Replay(recorded), Privilege()), Wish()).items:
+        found.setdefault(item.scope, []).append(item)
+    return {scope: items[:: max(1, len(items) // 6)] for scope, items in found.items()}
+
+
+def spoiled(draw: st.DrawFn, value: object) -> object:
+    """Draw a value of the same shape with hostile text in it."""
+    if isinstance(value, str):
+        return draw(HOSTILE) if draw(st.booleans()) else value
+    if isinstance(value, list):
+        return [spoiled(draw, part) for part in value]
+    return value
+
+
 @st.composite
 def hostile_audits(draw: st.DrawFn) -> Audit:
     items = []
-    for scope in scopes().values():
-        if scope.derive is None:
-            for number in range(draw(st.integers(0, 2))):
-                told = {column.name: draw(VALUES) for column in scope.columns}
-                fixed = {"state": "listen", "port": 22} if scope.name == "sockets" else {}
-                items.append(Item(scope.name, f"{draw(HOSTILE)}{number}", {**told, **fixed}, {"pid": draw(VALUES)}))
+    for scope, known in samples().items():
+        for number, item in enumerate(draw(st.lists(st.sampled_from(known), max_size=2))):
+            told = {name: spoiled(draw, value) for name, value in item.attributes.items()}
+            items.append(Item(scope, f"{draw(HOSTILE)}{number}", told, item.volatile))
     name = draw(st.binary(min_size=1, max_size=12).filter(lambda name: not set(name) & {0, 47}))
     files = tree(
         leaf(b"opt/" + name, draw(st.sampled_from([b"f4777 0 0", b"d777 9 9"]))), leaf(b"l", b"l777 0 0", name)
     )
     seen = snapshot(items, files=files, manifests=[manifest("x", b"/bin/x")], host=draw(HOSTILE))
     blind = Coverage("accounts", Outcome.DENIED, 0, (draw(HOSTILE),), (draw(HOSTILE),))
-    told = [*judge(View(seen)).findings, finding(draw(HOSTILE), command=draw(VALUES), more=draw(VALUES))]
+    judged = judge(View(seen))
+    told = [*judged.findings, finding(draw(HOSTILE), command=draw(VALUES), more=draw(VALUES))]
     mine = Snapshot(**{**vars_of(seen), "coverage": {**seen.coverage, "accounts": blind}})
-    return Audit(mine, Judgement(told, {"some-rule": ("files",)}), 3)
+    return Audit(mine, Judgement(told, {"some-rule": ("files",)}, judged.finds, judged.shares), 3)
 
 
 def vars_of(seen: Snapshot) -> dict:
     return {name: getattr(seen, name) for name in Snapshot.__dataclass_fields__}
 
 
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)  # each judges a host
 @given(hostile_audits(), st.integers(40, 120))
 def test_an_audit_of_a_hostile_host_is_harmless_in_every_format(report: Audit, width: int) -> None:
     for line in audit_formats()["text"](report, width):
         assert dangerous(line) == []
     read = json.loads("\n".join(audit_formats()["json"](report, width)))
-    assert list(read) == ["host", "snapshot", "coverage", "counts", "findings", "unjudged"]
+    assert list(read) == ["host", "snapshot", "coverage", "counts", "explained", "findings", "finds", "unjudged"]
     assert read["host"] == report.snapshot.host
     assert all(list(one) == FINDING_KEYS for one in read["findings"])
 

@@ -3,20 +3,20 @@
 import json
 import subprocess
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from driftscan.explain.shares import Share
 from driftscan.explain.view import View
 from driftscan.findings.base import Judgement, judge
+from driftscan.findings.finds import Find
 from driftscan.model.finding import Finding, Severity
-from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.report.base import Audit, audit_formats
 from driftscan.scopes.base import scopes
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import snapshot
 
 STOCK = Path(__file__).parent.parent / "recordings" / "stock"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -43,18 +43,17 @@ def test_the_text_fits_eighty_columns_and_has_every_section(stock: Run) -> None:
     lines = done.stdout.splitlines()
     assert [line for line in lines if len(line) > 80] == []
     assert lines[0].startswith("stock1: audit of ")
-    titles = [line for line, rule in pairwise(lines) if rule and rule == "-" * len(line)]
-    assert titles == [
-        "Findings: none",
-        "What runs, and what started it",
-        "What listens",
-        "Packages that stand out",
-        "Counts",
-        "Coverage: all that was asked for was seen",
+    titles = [line.strip("- ") for line in lines if line.startswith("-- ")]
+    assert [title.partition(":")[0] for title in titles] == [
+        "Findings",
+        "Unexplained",
+        "Explained",
+        "Coverage",
         "Next",
     ]
-    assert "release   Debian GNU/Linux 12 (bookworm), 12.15, x86_64" in lines
-    assert "history:  driftscan log stock1" in lines
+    assert titles[3] == "Coverage: all that was asked for was seen"
+    assert any(line.startswith("host       record-stock, Debian GNU/Linux 12 (bookworm)") for line in lines)
+    assert "driftscan strata stock1; driftscan runbook stock1" in " ".join(lines)
 
 
 def test_the_text_is_as_wide_as_the_screen_up_to_what_is_read_with_ease(stock: Run) -> None:
@@ -66,8 +65,11 @@ def test_the_text_is_as_wide_as_the_screen_up_to_what_is_read_with_ease(stock: R
 def test_the_json_has_exactly_the_keys_that_were_promised(stock: Run) -> None:
     done = stock("audit", "stock1", "--format", "json")
     report = json.loads(done.stdout)
-    assert list(report) == ["host", "snapshot", "coverage", "counts", "findings", "unjudged"]
-    assert (report["host"], report["findings"], report["unjudged"]) == ("stock1", [], {})
+    keys = ["host", "snapshot", "coverage", "counts", "explained", "findings", "finds", "unjudged"]
+    assert list(report) == keys
+    assert (report["host"], report["unjudged"]) == ("stock1", {})
+    assert {finding["severity"] for finding in report["findings"]} <= {"low", "info"}
+    assert set(report["explained"]["files"]) == {"total", "explained", "by", "unexplained"}
     assert set(report["snapshot"]) == {"number", "taken", "seconds", "transport", "complete"}
     assert set(report["coverage"]) == set(report["counts"]) == set(scopes())
     assert all(set(one) == {"outcome", "gaps", "notes"} for one in report["coverage"].values())
@@ -99,9 +101,9 @@ def test_every_table_fits_the_screen_or_has_a_path_to_blame(stock: Run, scope: s
     done = stock("show", "stock1", scope)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    if scope not in {"files", "symlinks"}:
+    if "path" not in [column.name for column in scopes()[scope].columns]:
         assert [line for line in lines if len(line) > 80] == []
-    assert len(lines) > 3
+    assert len(lines) >= 3 or done.stderr == "driftscan: nothing to show\n"
 
 
 # --- what only some hosts have --------------------------------------------------------------------------------------
@@ -119,15 +121,22 @@ def findings(count: int, severity: Severity = Severity.HIGH, **evidence: object)
 
 
 def test_many_findings_of_one_rule_are_counted() -> None:
-    told = text(snapshot(host="web 1"), findings(1234))
+    told = text(snapshot(host="web 1"), findings(1234), width=120)
     assert "Findings: 1234 high" in told
-    assert "         … and 1,228 more: driftscan audit 'web 1' --format json" in told
+    assert "/srv/7; and 1,226 more: driftscan findings 'web 1' --rule a-rule" in " ".join(told.split())
     assert "Look at the 1,234 findings of medium severity or higher, from the top." in told
 
 
 def test_a_long_value_is_cut_and_an_empty_one_left_out() -> None:
     told = text(snapshot(), findings(1, command="x" * 500, unit=None, package="", pids=[], deleted=False), width=1000)
-    assert f"(command {'x' * 119}…, deleted no)" in told
+    assert f"is odd [a-rule]: /srv/0 (command {'x' * 59}…)" in told
+
+
+def test_evidence_fills_the_lines_that_are_there_anyway() -> None:
+    told = {"mode": "0777", "user": "x" * 30}
+    grave, light = (text(snapshot(), findings(6, one, **told), width=100) for one in (Severity.HIGH, Severity.LOW))
+    assert "/srv/0 (mode 0777)" in grave
+    assert "LOW      a-rule: /srv/0; /srv/1; /srv/2; /srv/3; /srv/4; /srv/5" in light
 
 
 def test_names_are_not_broken_at_their_hyphens() -> None:
@@ -155,70 +164,30 @@ def test_names_are_not_broken_at_their_hyphens() -> None:
 def test_the_next_steps_are_numbered_when_there_are_several(grave: int, complete: bool, expected: list[str]) -> None:
     seen = snapshot(outcomes={} if complete else {"accounts": Outcome.DENIED})
     lines = text(seen, findings(grave)).splitlines()
-    after = lines[lines.index("Next") + 2 :]
+    after = lines[next(number for number, line in enumerate(lines) if line.startswith("-- Next ")) + 1 :]
     assert after[: len(expected)] == expected
-    assert after[len(expected)] == "browse:   driftscan show web1 services"
+    assert after[len(expected)].startswith("driftscan ")
 
 
-def test_what_was_not_seen_is_said_where_it_is_missed() -> None:
+def test_what_was_not_seen_is_said() -> None:
     seen = snapshot(outcomes={"processes": Outcome.DENIED, "sockets": None, "packages": Outcome.TIMEOUT})
-    told = text(seen)
-    assert (
-        "What runs, and what started it\n------------------------------\nunknown: processes could not be seen" in told
-    )
-    assert "What listens\n------------\nnot looked at: sockets" in told
+    told = " ".join(text(seen).split())
+    assert "Unexplained: unknown, for the files or their packages were not seen" in told
     assert "Coverage: NOT COMPLETE" in told
     assert "not looked at: sockets" in told
-    assert "rule process-deleted-executable could not judge: processes not seen" in told
+    assert "could not be judged, processes not seen or not there: " in told
 
 
-def test_threads_of_the_kernel_do_not_run_there_and_what_is_not_known_has_words() -> None:
-    seen = snapshot(
-        [
-            Item("processes", "k", {"command": "[kthreadd]", "kernel": True}),
-            Item("processes", "i", {"user": "root", "command": "init", "package": ""}, {"pid": [1]}),
-            Item("processes", "d", {"user": "root", "command": "dockerd", "container": "docker:1f", "unit": "x"}),
-            Item("processes", "o", {"user": "root", "name": "orphan"}, {"pid": [77]}),
-            Item("sockets", "s", {"protocol": "tcp", "state": "listen", "address": "::", "port": 80}),
-        ]
-    )
-    lines = text(seen).splitlines()
-    assert not any("kthreadd" in line for line in lines)
-    table = lines[lines.index("What runs, and what started it") + 2 :]
-    assert [line.split() for line in table[2:5]] == [
-        ["(kernel)", "root", "init", "(none)"],
-        ["(unknown)", "root", "orphan"],
-        ["docker:1f", "root", "dockerd"],
-    ]
-    listens = lines[lines.index("What listens") + 2 :]
-    assert listens[2].split() == ["tcp", ":::80", "(unknown)"]
+def test_the_share_that_is_explained_stands_at_the_top() -> None:
+    shares = {"files": Share(10_000, {"package": 9_999}), "processes": Share(4, {"unit": 2}, ("a", "b"))}
+    told = text(snapshot(), Judgement([], {}, (), shares))
+    assert "explained  99.99 % of files, 50 % of processes" in told
+    assert "9,999 of 10,000 files (package 9,999); 2 of 4 processes (unit 2)" in told
+    assert "100 % of files" in text(snapshot(), Judgement([], {}, (), {"files": Share(3, {"package": 3})}))
 
 
-def test_a_long_table_says_how_many_more() -> None:
-    many = [
-        Item("processes", f"{n}", {"user": "root", "command": f"worker {n:03}"}, {"pid": [n]}) for n in range(2, 90)
-    ]
-    assert "… and 63 more: driftscan show web1 processes" in text(snapshot(many))
-
-
-def test_what_stands_out_among_packages() -> None:
-    def package(name: str, **more: object) -> Item:
-        return Item("packages", name, {"name": name, "version": "1", "state": "installed", "offered": True, **more})
-
-    seen = snapshot(
-        [
-            package("plain"),
-            package("held", hold=True),
-            package("own", offered=False),
-            package("half", state="unpacked"),
-        ],
-        files=tree(leaf(b"bin/x", b"f755 0 0")),
-        manifests=[manifest("plain", b"/bin/x")],
-    )
-    told = text(seen)
-    assert "plain" not in told
-    assert [line.split(maxsplit=2) for line in told.splitlines() if line[:4] in {"half", "held", "own "}] == [
-        ["half", "1", "unpacked"],
-        ["held", "1", "on hold"],
-        ["own", "1", "no configured repository knows it"],
-    ]
+def test_many_finds_are_counted() -> None:
+    finds = [Find(f"/srv/{number}", "d", 2, 1, 10, None, None, ("root",)) for number in range(50)]
+    told = text(snapshot(), Judgement([], {}, finds, {"files": Share(100, {"package": 1})}))
+    assert "Unexplained: 50 files in 50 finds" in told
+    assert "and 10 more: driftscan finds web1" in told

@@ -1,0 +1,65 @@
+"""`driftscan explain`, `findings` and `finds` on stored snapshots: the same report again, and why a path is there."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SAUCED = Path(__file__).parent.parent / "recordings" / "sauced"
+
+
+@pytest.fixture
+def web1(cli: Run, tmp_path: Path) -> Run:
+    """Run `driftscan …` with an inventory in which the recording of the sauced host is `web1`, scanned once."""
+    inventory = tmp_path / "hosts.yaml"
+    inventory.write_text(f"hosts:\n  web1: {{transport: replay, path: {SAUCED}}}\n")
+
+    def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+        return cli(*arguments, "--inventory", str(inventory), **more)
+
+    assert run("scan", "web1").returncode == 0
+    return run
+
+
+def test_a_stored_snapshot_gives_the_report_of_its_audit(web1: Run) -> None:
+    audit = web1("audit", "web1").stdout.splitlines()
+    again = web1("explain", "web1").stdout.splitlines()
+    assert [line for line in audit if not line.startswith("scan ")][2:] == [
+        line for line in again if not line.startswith("scan ")
+    ][2:]
+    told = json.loads(web1("explain", "web1", "--format", "json").stdout)
+    assert told["explained"]["files"]["total"] == told["counts"]["files"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/bin/ls", "/usr/bin/ls: explained: package, coreutils"),
+        ("/opt/shopapp/current", "/opt/shopapp/current: nothing explains it; it is part of the find /opt/shopapp"),
+        ("/opt/shopapp", "/opt/shopapp: nothing explains it"),
+        ("/no/such", "/no/such: not there; nothing explains it"),
+        ("/", "/: explained: package"),
+    ],
+)
+def test_a_path_is_explained_in_a_line(web1: Run, path: str, words: str) -> None:
+    done = web1("explain", "web1", path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].startswith(words)
+
+
+def test_a_path_that_findings_name_has_them_listed(web1: Run) -> None:
+    told = json.loads(web1("explain", "web1", "/usr/local/bin/.sh", "--format", "json").stdout)
+    assert told["there"]
+    assert [words.partition(":")[0] for words in told["findings"]] == ["setuid-unpackaged"]
+
+
+def test_findings_and_finds_are_rows(web1: Run) -> None:
+    found = json.loads(web1("findings", "web1", "--rule", "second-uid-0", "--format", "json").stdout)
+    assert [row["subject"] for row in found] == ["toor"]
+    paths = [row["path"] for row in json.loads(web1("finds", "web1", "--format", "json").stdout)]
+    assert "/opt/shopapp" in paths
+    assert paths == sorted(paths)
+    assert web1("findings", "web1", "--rule", "nonsense").returncode == 2
