@@ -168,7 +168,10 @@ create() { # NAME IP BASE
     while IFS= read -r -d '' a; do chattr "+${a%% *}" "$m${a#* }"; done <"$BASES/$3/protattr"; fi
   mkdir -p "$m/root/.ssh"; cp "$KEY.pub" "$m/root/.ssh/authorized_keys"
   chmod 700 "$m/root/.ssh"; chmod 600 "$m/root/.ssh/authorized_keys"
-  echo "$n" >"$m/etc/hostname"; printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\n' "$n" >"$m/etc/hosts"
+  echo "$n" >"$m/etc/hostname"
+  # A clone has a name of its own, and what somebody has added to the base's hosts.
+  { printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\n' "$n"; grep -v '^127\.' "$m/etc/hosts" 2>/dev/null || :; } >"$h/hosts"
+  mv "$h/hosts" "$m/etc/hosts"
   rm -f "$m"/etc/ssh/ssh_host_*
   if [ -d "$m/etc/ssh" ]; then  # no RSA key: it would be half of the boot time (LAB_RSA=1 makes one)
     local t; for t in ed25519 ecdsa ${LAB_RSA:+rsa}; do ssh-keygen -q -t $t -N "" -C "root@$n" -f "$m/etc/ssh/ssh_host_${t}_key"; done; fi

@@ -14,15 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab import hosts
+from tests.lab import hosts, recall
 from tests.lab.auditor import Auditor, Done
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("sauced")]
 
 Row = dict[str, Any]
-TRUTH = [
-    tuple(line.split("\t")[1:]) for line in Path(__file__).with_name("sauce.truth").read_text().splitlines() if line
-]
+TRUTH = recall.TRUTH
 # Kinds whose own scope belongs to later work, and the paths by which each is in the store until then.
 LATER = {
     "sysctl": ["{}"],
