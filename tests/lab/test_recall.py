@@ -1,6 +1,5 @@
 """The sauced host: everything that was planted is named in a report that a person reads in five minutes."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -24,8 +23,8 @@ def report(flavor: Callable[[str], hosts.LabHost], tmp_path_factory: pytest.Temp
 
 def told(report: list[str]) -> list[str]:
     """Return the findings and finds of a report, without its head and its tail."""
-    titles = [number for number, line in enumerate(report) if re.fullmatch("-+", line)]
-    return report[titles[0] - 1 : titles[2] - 2]
+    titles = [number for number, line in enumerate(report) if line.startswith("-- ")]
+    return report[titles[0] : titles[2]]
 
 
 def test_every_line_of_the_truth_is_named_by_a_finding_or_a_find(report: list[str]) -> None:
