@@ -87,17 +87,21 @@ def findings(
     shared: Shared,
     target: Host,
     rule: Annotated[str | None, typer.Option("--rule", metavar="ID", help="Only those of this rule.")] = None,
-    format_name: Format = "table",
+    format_name: Annotated[str, typer.Option("--format", "-f", help="text, table, json or csv.")] = "text",
 ) -> int:
-    """List the findings on a stored snapshot, all of each rule. For example: driftscan findings web1 --rule acl."""
+    """List the findings on a stored snapshot in full. For example: driftscan findings web1 --rule second-uid-0."""
     from driftscan.findings.base import judge, rules
+    from driftscan.report.findings import HEADERS, listed, row
 
     if rule is not None and rule not in rules():
         raise UsageError(f"there is no rule {rule!r}", hint="see `driftscan rules`")
     with opened(shared, target) as (seen, _):
         found = [one for one in judge(seen).findings if rule in {None, one.rule}]
-        rows = [(one.severity.value, one.rule, one.subject, dict(one.evidence)) for one in found]
-        print_rows(format_name, ["severity", "rule", "subject", "evidence"], rows)
+        if format_name != "text":
+            print_rows(format_name, list(HEADERS), map(row, found))
+            return ExitCode.OK
+        for line in listed(found, page()):
+            typer.echo(line)
     return ExitCode.OK
 
 

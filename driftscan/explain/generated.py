@@ -96,12 +96,19 @@ def _copies(view: "View") -> Iterator[Claim]:
 
     A program must be as large as its original too: settings are filled in on the way, programs are not.
     """
+    named = [
+        one
+        for one in declared(view)
+        if one.kind == "script" and _COPIED_TO.match(one.path) and _is_packaged(view, one.path)
+    ]
+    makers = {one.package for one in named}
     shipped: dict[str, dict[bytes, bytes]] = {}
     for manifest in view.ownership.manifests:
-        shipped.setdefault(manifest.name, {}).update((path.rpartition(b"/")[2], path) for path in manifest.files)
-    for one in declared(view):
+        if manifest.name in makers:
+            shipped.setdefault(manifest.name, {}).update((path.rpartition(b"/")[2], path) for path in manifest.files)
+    for one in named:
         names = shipped.get(one.package)
-        if one.kind != "script" or not names or not _COPIED_TO.match(one.path) or not _is_packaged(view, one.path):
+        if not names:
             continue
         explanation = Explanation("generated", one.package, f"in {one.file}")
         linked: set[int] = set()

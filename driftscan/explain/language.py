@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from driftscan.explain.base import Claim, Explainer
 from driftscan.model.explanation import Explanation
+from driftscan.model.manifest import PackagedFile
 from driftscan.model.text import raw
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 NAME = "language package"
 _LOCKS = (b"package-lock.json", b"npm-shrinkwrap.json", b"yarn.lock", b"pnpm-lock.yaml", b"bun.lockb", b"bun.lock")
 _CACHE = b"__pycache__"
+_MODULE = re.compile(rb".*/lib(?:64)?/node_modules/(?:@[^/]+/)?[^/]+", re.DOTALL)
 # What making a virtual environment puts into it beside packages.
 _VENV_BIN = re.compile(
     rb"(?:python|pypy|pydoc|pip|easy_install|wheel)[\d.t-]*|activate(?:\.(?:csh|fish|nu|bat|xsh|ps1))?|Activate\.ps1"
@@ -57,7 +59,20 @@ def claims(view: "View") -> Iterator[Claim]:
         if lock is not None:
             yield Claim(root, Explanation(NAME, "npm", f"{lock.decode()} beside it"), whole=True)
     yield from _environments(view)
+    yield from _replaced(view)
     yield from _caches(view)
+
+
+def _replaced(view: "View") -> Iterator[Claim]:
+    """Claim the directories in which npm has put another version of a module over the distribution's."""
+    for path, known in view.more.items():
+        directory, _, name = path.rpartition(b"/")
+        owned = view.ownership.get(path) if name == b"package.json" and known.get("digest") else None
+        if owned is None or not _MODULE.fullmatch(directory):
+            continue
+        was, found = PackagedFile.decode(owned[1]).digest, str(known["digest"])
+        if was.partition(":")[0] == found.partition(":")[0] and was != found:
+            yield Claim(directory, Explanation(NAME, "npm", f"put over what {owned[0].name} brought"), whole=True)
 
 
 def _why(item: "Item") -> Explanation:

@@ -1,7 +1,7 @@
 """The comparison of packaged paths with the disk: content, type, rights, and what is missing."""
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from driftscan.explain._rights import Rights
@@ -68,15 +68,30 @@ class _Comparison:
             for item in view.of("mounts")
             if item.attributes.get("fstype") in _NO_RIGHTS
         )
-        self.entries = self._entries()
+        self.usual_files: set[bytes] = set()  # paths with the rights that most have: few of them have more to tell
+        self.usual_directories: set[bytes] = set()
+        self.others: dict[bytes, Entry] = {}
+        self._look()
 
-    def _entries(self) -> Mapping[bytes, Entry]:
-        """Return the packaged paths that are on the disk; directories without any are not opened."""
+    def _look(self) -> None:
+        """Take note of the packaged paths that are on the disk; directories without any are not opened."""
         snapshot, ownership = self.view.snapshot, self.view.ownership
         known = ownership.directories
-        found = walk(snapshot.objects, snapshot.tree, snapshot.stats, lambda path, _child: path in known)
         wanted = {to for to, _ in self.diverted.values()}
-        return {entry.path: entry for entry in found if entry.path in ownership or entry.path in wanted}
+        for entry in walk(snapshot.objects, snapshot.tree, snapshot.stats, lambda path, _child: path in known):
+            path = entry.path
+            if path in ownership or path in wanted:
+                if entry.meta.startswith(_USUAL_FILE):
+                    self.usual_files.add(path)
+                elif entry.meta == _USUAL_DIRECTORY:
+                    self.usual_directories.add(path)
+                else:
+                    self.others[path] = entry
+
+    def _entry(self, path: bytes) -> Entry | None:
+        if path in self.usual_files or path in self.usual_directories:
+            return self.view.directories.entry(path)
+        return self.others.get(path)
 
     def run(self) -> Iterator[Deviation]:
         seen: set[bytes] = set()
@@ -88,23 +103,26 @@ class _Comparison:
                 path = self._place(listed, manifest)
                 if path is None or path in seen or path in {b"/", b""}:
                     continue
-                entry = self.entries.get(path)
                 owned = self.view.ownership.get(path)
                 if owned is not None and owned[0] is not manifest and owned[1] and not packaged:
                     continue  # another package says more about it
                 seen.add(path)
-                name = "" if self.rights.shared(path) else manifest.name
-                if entry is None:
-                    yield from self._absent(path, name, packaged, "d" if listed in folders else "")
-                elif not self._plain(entry, manifest, packaged, directory=listed in folders):
-                    found = self._present(entry, manifest, packaged, "d" if listed in folders else "")
-                    yield from (one._replace(package=name) for one in found)
+                if not self._plain(path, manifest, packaged, directory=listed in folders):
+                    name = "" if self.rights.shared(path) else manifest.name
+                    yield from self._compared(path, manifest, name, packaged, "d" if listed in folders else "")
 
-    def _plain(self, entry: Entry, manifest: Manifest, packaged: bytes, *, directory: bool) -> bool:
+    def _compared(self, path: bytes, manifest: Manifest, name: str, packaged: bytes, kind: str) -> Iterator[Deviation]:
+        entry = self._entry(path)
+        if entry is None:
+            yield from self._absent(path, name, packaged, kind)
+        else:
+            yield from (one._replace(package=name) for one in self._present(entry, manifest, packaged, kind))
+
+    def _plain(self, path: bytes, manifest: Manifest, packaged: bytes, *, directory: bool) -> bool:
         """Whether there is nothing to compare, as with most: usual rights, and not looked at a second time."""
-        usual = entry.meta.startswith(_USUAL_DIRECTORY if directory else _USUAL_FILE)
+        usual = path in (self.usual_directories if directory else self.usual_files)
         bare = not packaged if directory else b"\t" not in packaged
-        return usual and bare and entry.path not in self.view.more and not self.rights.special(entry.path, manifest)
+        return usual and bare and path not in self.view.more and not self.rights.special(path, manifest)
 
     def _absent(self, path: bytes, package: str, packaged: bytes, kind: str) -> Iterator[Deviation]:
         file = PackagedFile.decode(packaged)

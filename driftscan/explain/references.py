@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from driftscan.model.ownership import resolve
 from driftscan.model.text import raw, text
 
 if TYPE_CHECKING:
@@ -35,12 +34,8 @@ class References:
                     yield path.rstrip("/"), item.key
 
     def _links(self) -> Iterator[tuple[str, str]]:
-        links = self._view.snapshot.links
-        for link in links:
-            if link in self._view.ownership:
-                continue
-            final = resolve(link, links)
-            if final is not None:
+        for link, final in self._view.snapshot.finals.items():
+            if final is not None and link not in self._view.ownership:
                 yield text(final), text(link)
 
     def to(self, path: bytes) -> list[str]:

@@ -47,6 +47,7 @@ _SCRATCH = re.compile(
 )
 _SHARED = (b"/tmp", b"/var/tmp")
 _PASSING = Explanation("state", "", "temporary, by its name")
+_FEW = 20  # empty directories below one of a home, at most
 _NOTHING = Explanation("state", "", "an empty hidden directory")
 _EMPTY = Explanation("state", "", "empty, where what is temporary lies")
 _RECORDS = re.compile(rb"/var/log/(?:[bw]tmp(?:\.db)?|lastlog|faillog|tallylog)")
@@ -92,8 +93,17 @@ def _empty(view: "View") -> Iterator[Claim]:
     homes = {raw(str(item.attributes["home"])) for item in view.of("accounts") if item.attributes.get("home")}
     for home in sorted(home.rstrip(b"/") for home in homes if home.startswith(b"/")):
         for name, entry in view.directories.list(home).items() if home else ():
-            if name.startswith(b".") and entry.kind == "d" and not view.directories.measure(entry.path).entries:
-                yield Claim(entry.path, _NOTHING)
+            if name.startswith(b".") and entry.kind == "d" and _is_empty(view, entry.path):
+                yield Claim(entry.path, _NOTHING, whole=True)
+
+
+def _is_empty(view: "View", top: bytes) -> bool:
+    """Whether there is nothing below a directory but some more directories."""
+    measured = view.directories.measure(top)
+    if measured.files or measured.entries > _FEW:
+        return False
+    listed = view.directories.list(top).values()
+    return all(entry.kind == "d" and _is_empty(view, entry.path) for entry in listed)
 
 
 def _directories(view: "View") -> Iterator[bytes]:

@@ -89,6 +89,14 @@ class View:
         """The roots of other systems that lie on this host: chroots, unpacked images, disks of containers."""
         return systems(self.snapshot)
 
+    def system(self, path: bytes) -> bytes | None:
+        """Return the outermost root of another system that `path` lies in; None where it is this host's own."""
+        found = None
+        while path and self.systems:
+            path = path.rpartition(b"/")[0]
+            found = path if path in self.systems else found
+        return found
+
     @cached_property
     def explained(self) -> Explained:
         """Which paths are explained, and by what."""

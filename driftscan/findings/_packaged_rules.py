@@ -22,7 +22,8 @@ CHANGED = Rule(
     "how an intruder stays. Programs and libraries are graver than data.\n\n"
     "The digest of the file is compared with the one in the package database. Unless all files were asked for, only "
     "those are hashed that were touched after the package was unpacked. Configuration, what a diversion has moved and "
-    "data that a package's own script makes anew are left out.\n\n"
+    "data that a package's own script makes anew are left out. Where npm or pip has put another version over a "
+    "package, it is medium at most. More than five files of one package are told as one, by the gravest of them.\n\n"
     "A package that patches its own files without saying so is named too.",
 )
 CONF_CHANGED = Rule(

@@ -1,7 +1,7 @@
 """What a rule is, what it sees of a snapshot, and the running of all of them."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -81,12 +81,12 @@ def judge(view: View) -> Judgement:
         unjudged |= silent
         if len(silent) < len(family.rules):
             findings += [finding for finding in family.find(view) if finding.rule not in silent]
-    findings = _by_place(findings, view.systems)
+    findings = _by_place(findings, view)
     findings.sort(key=lambda finding: (-finding.severity.rank, finding.rule, finding.subject))
     return Judgement(findings, unjudged, finds(view) if view.seen("packages") else (), shares(view))
 
 
-def _by_place(findings: Sequence[Finding], systems: Collection[bytes]) -> list[Finding]:
+def _by_place(findings: Sequence[Finding], view: View) -> list[Finding]:
     """Tell as one what a rule has to say of a place that is none of this host's own.
 
     Another system that lies on this host is judged apart, as an image; what somebody works on below /tmp comes and goes
@@ -96,7 +96,7 @@ def _by_place(findings: Sequence[Finding], systems: Collection[bytes]) -> list[F
     together: dict[tuple[str, bytes, int], list[Finding]] = {}
     for finding in findings:
         path = raw(finding.subject)
-        root = _system(path, systems)
+        root = view.system(path)
         temporary = _TEMPORARY.match(path)
         if temporary is not None:
             together.setdefault((finding.rule, temporary[0], _FEW), []).append(finding)
@@ -111,15 +111,6 @@ def _by_place(findings: Sequence[Finding], systems: Collection[bytes]) -> list[F
         first = max(same, key=lambda finding: finding.severity.rank)
         more: dict[str, Json] = {"count": len(same), "such as": first.subject}
         found.append(replace(first, subject=text(place), evidence=more))
-    return found
-
-
-def _system(path: bytes, systems: Collection[bytes]) -> bytes | None:
-    """Return the outermost root of another system that `path` lies in."""
-    found = None
-    while path and systems:
-        path = path.rpartition(b"/")[0]
-        found = path if path in systems else found
     return found
 
 

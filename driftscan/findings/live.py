@@ -135,6 +135,7 @@ _NETWORKED = re.compile(
 _LOADERS = {"nft": ("nftables",), "iptables": ("netfilter-persistent", "iptables"),
             "ip6tables": ("netfilter-persistent", "ip6tables")}  # fmt: skip
 _MOST = 8  # values in one piece of evidence
+_APART = 5  # rules of one chain that are told one by one
 
 
 def find(view: View) -> Iterator[Finding]:
@@ -240,7 +241,10 @@ def _firewall(view: View) -> Iterator[Finding]:
         elif told["configured"] and told["live"] is False and _loaded(view, str(told["family"])):
             disk_only.setdefault((str(told["file"]), chain), []).append(says)
     for subject, rules in _gathered(live_only, told_chains).items():
-        yield FIREWALL_ONLY.finding(subject, {"rules": _some(rules)})
+        if subject in told_chains and len(rules) <= _APART:
+            yield from (FIREWALL_ONLY.finding(f"{subject}: {rule}", {"chain": subject}) for rule in rules)
+        else:
+            yield FIREWALL_ONLY.finding(subject, {"rules": _some(rules)})
     for (file, chain), rules in sorted(disk_only.items()):
         yield FIREWALL_OFF.finding(chain, {"file": file, "rules": _some(rules)})
 

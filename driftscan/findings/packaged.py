@@ -54,13 +54,13 @@ def find(view: View) -> Iterator[Finding]:
         if deviation.kind == "missing":
             missing.append(deviation)
         elif not _by_design(view, deviation) and not _told_before(deviation, inodes):
-            told.append(_judged(deviation))
+            told.append(_judged(view, deviation))
     yield from _gathered(told)
     yield from _missing(view, missing)
     yield from _leftovers(view)
 
 
-def _judged(deviation: Deviation) -> _Told:
+def _judged(view: View, deviation: Deviation) -> _Told:
     """Return which rule speaks, how grave it is, and its evidence."""
     evidence: dict[str, Json] = {"package": deviation.package} if deviation.package else {}
     rule, severity = _RULES[deviation.kind](deviation)
@@ -72,7 +72,17 @@ def _judged(deviation: Deviation) -> _Told:
         evidence |= {"found": deviation.found, "expected": deviation.expected}
     if deviation.by not in {"package", "ucf"}:
         evidence["by"] = deviation.by
+    if rule is CHANGED and (by := _put_over(view, deviation.path)):
+        evidence["put there by"] = by
+        severity = min(severity, Severity.MEDIUM, key=lambda one: one.rank)
     return rule, severity, deviation, evidence
+
+
+def _put_over(view: View, path: bytes) -> str:
+    """Return what a tool for packages of a language has put in the place of a package's files, "" if it has not."""
+    claims = view.explained.claims
+    explanation = claims.at(path) or claims.above(path)
+    return explanation.by if explanation is not None and explanation.kind == "language package" else ""
 
 
 def _told_before(deviation: Deviation, inodes: set[tuple[str, bytes]]) -> bool:
@@ -162,7 +172,7 @@ def _gathered(told: Iterable[_Told]) -> Iterator[Finding]:
                 evidence[_GRAVEST.get((rule.id, grave), f"of them {grave.value}")] = len(gravest)
             evidence["paths"] = [text(one[2].path) for one in gravest[:_EXAMPLES]]
             if rule is CHANGED:
-                evidence |= _when(group)
+                evidence |= _when(group) | _by_whom(gravest)
             else:
                 evidence["found"] = gravest[0][2].found
             yield rule.finding(package, evidence, grave)
@@ -178,10 +188,15 @@ def _when(group: Iterable[_Told]) -> dict[str, Json]:
     return {"modified": " to ".join(ends)} if ends else {}
 
 
+def _by_whom(group: Iterable[_Told]) -> dict[str, Json]:
+    tools: list[Json] = list({str(one[3]["put there by"]): None for one in group if "put there by" in one[3]})
+    return {"put there by": tools} if tools else {}
+
+
 def _missing(view: View, missing: Sequence[Deviation]) -> Iterator[Finding]:
-    """Tell what is missing, the topmost of it, without what nobody wanted on this host."""
+    """Tell what is missing, the topmost of it, without what nobody wanted here or a tool has replaced."""
     patterns = left_out(view)
-    wanted = [one for one in missing if not is_left_out(one.path, patterns)]
+    wanted = [one for one in missing if not is_left_out(one.path, patterns) and not _put_over(view, one.path)]
     lacking: dict[bytes, set[str]] = defaultdict(set)
     for one in wanted:
         lacking[_place(one.path)].add(one.package)

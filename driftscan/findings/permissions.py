@@ -65,7 +65,7 @@ OWNERLESS = Rule(
 
 # With setuid or setgid, or with a last digit that lets others write.
 _TELLING = rb"[fd](?:[2-7]\d\d\d|\d*[2367]) "
-_OWNERS = re.compile(rb"\0[a-z]\d+ (\d+ \d+)(?=[ \0])")
+_OWNERS = re.compile(rb"\0[a-z]\d+ (?!0 0[ \0])(\d+ \d+)(?=[ \0])")  # root, whose most is, has an account
 _PSEUDO = (b"/dev/", b"/proc/", b"/sys/")
 _APART = 5  # writable files of one directory that are told one by one
 
@@ -156,7 +156,7 @@ def _ownerless(view: View) -> Iterator[Finding]:
         return
     told: bytes | None = None
     for entry in view.search(rb"[^l]\d+ (?:" + b"|".join(sorted(missing)) + rb")(?: |$|\0)"):
-        if told is None or not entry.path.startswith(told):
+        if (told is None or not entry.path.startswith(told)) and view.system(entry.path) is None:
             owner = b"%d %d" % entry.owner
             yield OWNERLESS.finding(text(entry.path), {**_evidence(view, entry), "missing": missing[owner]})
             told = entry.path + b"/" if entry.kind == "d" else told

@@ -29,8 +29,8 @@ DEVICE = Rule(
     doc="A device file gives whoever may open it the device, wherever it lies: a copy of a disk's device is a way "
     "around all permissions. In a chroot some are needed.\n\n"
     "Devices below /dev and /run and those of packages are left out, and so are the marks by which overlay filesystems "
-    "hide files (mode 0). What a package's script or state explains is low, and so is the /dev of another system's root "
-    "that lies on this host. Which device it is a scan does not see.",
+    "hide files (mode 0). What a package's script or state explains is low, and so is the /dev of another system's "
+    "root that lies on this host. Which device it is a scan does not see.",
 )
 SPECIAL = Rule(
     "special-unheld",
@@ -69,12 +69,13 @@ NAMES = Rule(
     "UTF-8 may just be old.",
 )
 
-_ODD = rb"[\x01-\x1f\x7f]|\$[({]|`|\{\{|<%|#\{|\xe2\x80[\xaa-\xae\x8b-\x8f]|\xe2\x81[\xa6-\xa9]"
-_HOSTILE = re.compile(_ODD + rb"|^[- ]| $|^\.{3,}$")
+_INVISIBLE = re.compile(rb"\xe2\x80[\xaa-\xae\x8b-\x8f]|\xe2\x81[\xa6-\xa9]")
+_HOSTILE = re.compile(rb"[\x01-\x1f\x7f]|^[- ]| $|\$[({]|`|\{\{|<%|#\{|^\.{3,}$|" + _INVISIBLE.pattern)
 # What objects of the tree have where they list one: such a name, a device, fifo or socket, a file with several names.
-_LISTS_HOSTILE = re.compile(_ODD + rb"|(?:\A|\0)[- ]| \0|(?:\A|\0)\.{3,}\0")
+_NEEDLES = (b"$(", b"${", b"`", b"{{", b"<%", b"#{", b" \0", b"\0 ", b"\0-", b"\0...")
+_CONTROL = bytes([*range(1, 32), 127])
 _LISTS_SPECIAL = re.compile(rb"\0[bcps][0-7]+ ")
-_LISTS_LINKED = re.compile(rb"(?:\A|\0)[0-9.]+ [0-9]+ (?!1\0)[0-9]+\0")
+_LISTS_LINKED = re.compile(rb" (?!1\0)[0-9]+\0")
 _SPECIAL = b"bcps"
 _REGULAR = ord("f")
 _HIDES = re.compile(rb"\.{3,}|\.{1,2}[ \t\xa0]+|[ \t]+\.{0,2}")
@@ -111,8 +112,10 @@ def _may_tell(tree: bytes, stats: bytes) -> bool:
     return (
         _LISTS_SPECIAL.search(tree) is not None
         or _LISTS_LINKED.search(stats) is not None
-        or _LISTS_HOSTILE.search(tree) is not None
-        or not _is_utf8(tree)
+        or tree.startswith((b"-", b" ", b"..."))
+        or any(needle in tree for needle in _NEEDLES)
+        or len(tree.translate(None, _CONTROL)) < len(tree)
+        or (not tree.isascii() and (_INVISIBLE.search(tree) is not None or not _is_utf8(tree)))
     )
 
 

@@ -120,7 +120,7 @@ def _real(view: View, path: bytes, what: str) -> Iterator[tuple[bytes, str]]:
 
 def _writer(view: View, entry: Entry, members: dict[int, set[str]]) -> tuple[str, bool] | None:
     """Return who but root may write `entry` (of a directory: put other files in place), None if nobody."""
-    if entry.kind == "l":
+    if entry.kind not in "fd":
         return None
     uid, gid = entry.owner
     mode = entry.mode

@@ -20,23 +20,26 @@ class Search:
         self._named: dict[tuple[frozenset[bytes], tuple[bytes, ...]], Sequence[Entry]] = {}
 
     @cached_property
-    def _pairs(self) -> Mapping[_Pair, Sequence[_Pair]]:
-        """Every tree object with a stats object beside it, and the pairs that these two name; the root comes first."""
-        found: dict[_Pair, Sequence[_Pair]] = {}
+    def _all(self) -> tuple[Mapping[_Pair, tuple[bytes, bytes]], Mapping[_Pair, Sequence[_Pair]]]:
+        """Every tree object with a stats object beside it, and for each the pairs that name it."""
+        found: dict[_Pair, tuple[bytes, bytes]] = {}
+        above: dict[_Pair, list[_Pair]] = {}
         waiting = [(self._tree, self._stats)] if self._tree else []
         while waiting:
             pair = waiting.pop()
-            if pair not in found:
-                tree, stats = (self._objects[name] for name in pair)
-                below = zip(children(tree, "tree"), children(stats, "stats"), strict=False)
-                found[pair] = [one for one in below if one[1] in self._objects]  # a host's find may lie
-                waiting += found[pair]
-        return found
+            if pair in found:
+                continue
+            tree, stats = found[pair] = self._objects[pair[0]], self._objects[pair[1]]
+            for below in zip(children(tree, "tree"), children(stats, "stats"), strict=False):
+                if below[1] in self._objects:  # a host's find may lie
+                    above.setdefault(below, []).append(pair)
+                    waiting.append(below)
+        return found, above
 
     @property
     def objects(self) -> Iterator[bytes]:
         """Every tree object as it lies."""
-        return (self._objects[tree] for tree in {tree for tree, _ in self._pairs})
+        return iter({tree: data for (tree, _), (data, _) in self._all[0].items()}.values())
 
     def named(self, names: Iterable[bytes], endings: Iterable[bytes] = ()) -> Sequence[Entry]:
         """Return the entries with one of `names`, or whose name ends with one of `endings`."""
@@ -55,11 +58,8 @@ class Search:
         """Yield the entries that are `wanted`, in those objects that are `told`: the others are not opened."""
         if not self._tree:
             return
-        above: dict[_Pair, list[_Pair]] = {}
-        for pair, below in self._pairs.items():
-            for one in below:
-                above.setdefault(one, []).append(pair)
-        waiting = [pair for pair in self._pairs if told(*(self._objects[name] for name in pair))]
+        every, above = self._all
+        waiting = [pair for pair, data in every.items() if told(*data)]
         opened: set[_Pair] = set()
         while waiting:
             pair = waiting.pop()

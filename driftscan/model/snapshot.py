@@ -9,7 +9,7 @@ from driftscan.model.directories import Directories
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
-from driftscan.model.ownership import Ownership
+from driftscan.model.ownership import Ownership, resolve
 from driftscan.model.search import Search
 
 
@@ -44,6 +44,11 @@ class Snapshot:
         if self.known_links is not None or not self.tree:
             return self.known_links or {}
         return {entry.path: entry.link for entry in self.search.meta(b"l")}
+
+    @cached_property
+    def finals(self) -> Mapping[bytes, bytes | None]:
+        """Where every symbolic link leads in the end, None where it loops; the links in the order of their paths."""
+        return {link: resolve(link, self.links) for link in sorted(self.links)}
 
     @cached_property
     def search(self) -> Search:

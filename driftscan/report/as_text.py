@@ -161,7 +161,7 @@ def _explained(report: Audit, width: int) -> Iterable[str]:
     told = []
     for scope, share in shares.items():
         kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(share.counts.items(), key=_most_first))
-        told.append(f"{share.explained:,} of {share.total:,} {scope} ({kinds})")
+        told.append(f"{share.explained:,} of {share.total:,} {scope}" + (f" ({kinds})" if kinds else ""))
     yield from _wrapped("; ".join(told), width)
 
 

@@ -34,14 +34,14 @@ def derive(snapshot: Snapshot, path: bytes) -> Iterator[Item]:
 
 def states(snapshot: Snapshot, path: bytes = b"/") -> Iterator[tuple[bytes, bytes | None, str]]:
     """Yield every link at or below `path`, where it leads in the end (None: in a circle), and its state."""
-    known = snapshot.links
     top = path.rstrip(b"/")
-    mine = sorted(link for link in known if not top or link == top or link.startswith(top + b"/"))
-    finals = {link: resolve(link, known) for link in mine}
+    finals = {
+        link: final for link, final in snapshot.finals.items() if not top or link == top or link.startswith(top + b"/")
+    }
     there = _existing(snapshot, {final for final in finals.values() if final is not None})
     hidden = [raw(item.key) for item in snapshot.items if item.scope == "files" and "not_walked" in item.attributes]
-    for link in mine:
-        yield link, finals[link], _state(finals[link], there, hidden)
+    for link, final in finals.items():
+        yield link, final, _state(final, there, hidden)
 
 
 def _existing(snapshot: Snapshot, wanted: set[bytes]) -> set[bytes]:

@@ -87,7 +87,7 @@ CASES = [
     ),
     Case(
         "firewall-live-only",
-        ["nft inet filter input"],
+        ["nft inet filter input: tcp dport 5555 accept"],
         (
             rule("nft inet filter input", "policy drop"),
             rule("nft inet filter input", "tcp dport 5555 accept", disk=False),

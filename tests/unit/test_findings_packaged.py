@@ -292,5 +292,17 @@ def test_many_changed_files_of_one_package_are_one_and_programs_come_first() -> 
     assert others == []
 
 
+def test_what_npm_has_put_over_a_package_is_one_and_no_alarm() -> None:
+    top = b"/usr/lib/node_modules/npm"
+    files = {b"%s/bin/%d.js" % (top, n): PLAIN for n in range(9)} | {top + b"/package.json": PLAIN}
+    digests = [more(path.decode(), digest=TWO) for path in files]
+    records = [leaf(path[1:], b"f755 0 0", ctime=LATER) for path in files] + [leaf(top[1:] + b"/new/x", b"f644 0 0")]
+    view = View(host(records, [dpkg("nodejs", files)], digests))
+    [finding] = find(view)
+    assert (finding.severity.value, finding.subject, finding.evidence["put there by"]) == ("medium", "nodejs", ["npm"])
+    assert str(view.explained.of(top + b"/new/x")) == str(view.explained.of(top + b"/new"))
+    assert view.explained.of(top + b"/new/x") is not None
+
+
 def test_without_facts_nothing_is_said() -> None:
     assert list(deviations(View(snapshot(outcomes={"files": Outcome.DENIED, "packages": None})))) == []

@@ -32,10 +32,13 @@ def test_devices() -> None:
         leaf(b"dev/sda", b"b660 0 6"),
         leaf(b"srv/overlay/hidden", b"c0 0 0"),
         leaf(b"usr/share/dev/x", b"c666 0 0"),
+        *(leaf(b"srv/image/" + path, b"f644 0 0") for path in (b"etc/passwd", b"usr/x", b"var/x")),
+        leaf(b"srv/image/dev/null", b"c666 0 0"),
         *(leaf(b"srv/many/%d" % n, b"b600 0 0") for n in range(6)),
     ]
     assert told(records, owned=(b"/usr/share/dev/x",)) == [
         ("medium", "device-outside-dev", "/opt/chroot/dev/null"),
+        ("low", "device-outside-dev", "/srv/image/dev/null"),
         ("medium", "device-outside-dev", "/srv/many"),
     ]
 

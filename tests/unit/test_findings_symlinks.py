@@ -53,6 +53,14 @@ def found(*links: Record) -> list[Finding]:
             ],
             [],
         ),
+        (
+            [
+                link(b"srv/layer/etc/x", b"/usr/bin/x"),
+                leaf(b"srv/layer/root/y", b"f644 0 0"),
+                leaf(b"srv/layer/var/y", b"f644 0 0"),
+            ],
+            [],
+        ),
         ([link(b"opt/mounts", b"/proc/self/mounts")], []),
     ],
 )

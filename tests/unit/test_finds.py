@@ -5,6 +5,7 @@ from driftscan.findings.finds import Find, finds
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
 from driftscan.model.tree import Record
+from driftscan.report.findings import listed
 from driftscan.report.finds import amount, day, gathered, row
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
@@ -74,7 +75,7 @@ def test_finds_of_one_directory_are_one_row_and_what_findings_name_is_not_said_t
     unit = Finding("unit-by-hand", Severity.LOW, "services", "x.service", "is by hand", {"file": "/etc/x.service"})
     rows, said = gathered([one("/etc/a"), one("/etc/b"), one("/etc/x.service"), one("/opt/shop", "d")], [unit])
     assert said == 1
-    assert [row.subject for row in rows] == ["/etc/: a, b", "/opt/shop"]
+    assert [row.subject for row in rows] == ["/etc/a, /etc/b", "/opt/shop"]
     assert rows[0].words == "(2 files, 20 B; 1970-01-01 to 1970-01-02; root)"
 
 
@@ -94,3 +95,13 @@ def test_amounts_and_days_are_short_and_never_fail() -> None:
     assert [amount(size) for size in (0, 999, 1200, 12_345_678, 5e15)] == ["0 B", "999 B", "1.2 kB", "12 MB", "5000 TB"]
     assert day(0) == "1970-01-01"
     assert all(day(seconds).endswith(" s") for seconds in (-1e30, 1e30))
+
+
+def test_findings_in_full_say_all_their_evidence() -> None:
+    told = {"command": "x" * 200, "pids": [1, 2], "unit": None}
+    odd = [Finding("a-rule", Severity.LOW, "files", f"/srv/\x1b{n}", "is odd", told, "look") for n in range(3)]
+    lines = list(listed(odd, 80))
+    assert lines[0] == "LOW  is odd  [a-rule]"
+    assert lines[-1] == "  -> look"
+    assert " ".join(" ".join(lines).split()).count("pids 1, 2") == 3
+    assert all(line.isprintable() for line in lines)
