@@ -1,14 +1,14 @@
 """Claims on directories with all below them, but for the programs there: nobody's state is a program."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from driftscan.explain.base import Claim
 from driftscan.model.explanation import Explanation
-from driftscan.model.tree import Entry, children, walk
+from driftscan.model.tree import Entry, walk
 
 if TYPE_CHECKING:
     from driftscan.explain.view import View
@@ -24,26 +24,30 @@ def is_program(entry: Entry) -> bool:
 
 def claims(view: "View", tops: Mapping[bytes, Explanation]) -> Iterator[Claim]:
     """Claim each directory of `tops` with all below it that is no program; packages own those that belong there."""
-    found = [path for path in _programs(view, tops) if path not in view.ownership]
+    found = sorted(path for path in _programs(view, tops) if path not in view.ownership)
     for top, explanation in tops.items():
-        yield from _spared(view, top, explanation, [path for path in found if path.startswith(top + b"/")])
+        first, last = bisect_left(found, top + b"/"), bisect_left(found, top + b"0")  # "0" comes after "/"
+        yield from _spared(view, top, explanation, found[first:last])
 
 
 def _spared(view: "View", top: bytes, explanation: Explanation, programs: list[bytes]) -> Iterator[Claim]:
     """Claim `top` with all below it but for `programs`, which are below it."""
-    if not programs:
-        yield Claim(top, explanation, whole=True)
-        return
-    yield Claim(top, explanation)
-    spoilt: dict[bytes, list[bytes]] = {}
-    for path in programs:
-        name, slash, _ = path[len(top) + 1 :].partition(b"/")
-        spoilt.setdefault(b"%s/%s" % (top, name), []).extend([path] if slash else [])
-    for entry in view.directories.list(top).values():
-        if entry.path not in spoilt:
-            yield Claim(entry.path, explanation, whole=entry.kind == "d")
-        elif spoilt[entry.path]:
-            yield from _spared(view, entry.path, explanation, spoilt[entry.path])
+    waiting = [(top, programs)]
+    while waiting:
+        top, programs = waiting.pop()
+        if not programs:
+            yield Claim(top, explanation, whole=True)
+            continue
+        yield Claim(top, explanation)
+        spoilt: dict[bytes, list[bytes]] = {}
+        for path in programs:
+            name, slash, _ = path[len(top) + 1 :].partition(b"/")
+            spoilt.setdefault(b"%s/%s" % (top, name), []).extend([path] if slash else [])
+        for entry in view.directories.list(top).values():
+            if entry.path not in spoilt:
+                yield Claim(entry.path, explanation, whole=entry.kind == "d")
+            elif spoilt[entry.path]:
+                waiting.append((entry.path, spoilt[entry.path]))
 
 
 def _programs(view: "View", tops: Iterable[bytes]) -> list[bytes]:
@@ -57,19 +61,12 @@ def below(view: "View", tops: Iterable[bytes], listed: re.Pattern[bytes]) -> Ite
         return
     roots = _topmost(tops)
     ways = {step for root in roots for step in _above(root[:-1])}
-    objects = view.snapshot.objects
-    known: dict[bytes, bool] = {}
-
-    def lists(name: bytes) -> bool:
-        if name not in known:
-            data = objects[name]
-            known[name] = listed.search(data) is not None or any(map(lists, children(data, "tree")))
-        return known[name]
+    snapshot, holding = view.snapshot, view.snapshot.search.holding(listed)
 
     def enter(path: bytes, child: bytes) -> bool:
-        return path in ways or (_is_below(path, roots) and lists(bytes.fromhex(child.decode())))
+        return path in ways or (child in holding and _is_below(path, roots))
 
-    for entry in walk(objects, view.snapshot.tree, view.snapshot.stats, enter):
+    for entry in walk(snapshot.objects, snapshot.tree, snapshot.stats, enter):
         if _is_below(entry.path, roots):
             yield entry
 

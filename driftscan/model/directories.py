@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from driftscan.model.search import Search
 from driftscan.model.tree import Entry, children
 
 _DIRECTORY, _LINK = ord("d"), ord("l")
@@ -139,10 +138,3 @@ def _sum(parts: Iterable[Measure]) -> Measure:
         max((part.newest for part in known if part.newest is not None), default=None),
         frozenset().union(*(part.owners for part in known)),
     )
-
-
-def named(
-    objects: Mapping[bytes, bytes], tree: bytes, stats: bytes, names: Iterable[bytes], endings: Iterable[bytes] = ()
-) -> Iterator[Entry]:
-    """Yield the entries with one of `names`, or whose name ends with one of `endings`."""
-    yield from Search(objects, tree, stats).named(names, endings)

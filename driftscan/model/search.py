@@ -17,6 +17,7 @@ class Search:
         self._objects = objects
         self._tree = tree
         self._stats = stats
+        self._holding: dict[re.Pattern[bytes], frozenset[bytes]] = {}
         self._named: dict[tuple[frozenset[bytes], tuple[bytes, ...]], Sequence[Entry]] = {}
 
     @cached_property
@@ -56,8 +57,17 @@ class Search:
 
     def select(self, told: Told, wanted: Wanted) -> Iterator[Entry]:
         """Yield the entries that are `wanted`, in those objects that are `told`: the others are not opened."""
-        if not self._tree:
-            return
+        if self._tree:
+            found = self._at_or_above(told)
+            yield from walk(self._objects, self._tree, self._stats, lambda _path, child: child in found, wanted)
+
+    def holding(self, listed: re.Pattern[bytes]) -> frozenset[bytes]:
+        """Return, in hexadecimal, the digests of the tree objects in which `listed` is found, or below which it is."""
+        if listed not in self._holding:
+            self._holding[listed] = self._at_or_above(lambda tree, _stats: listed.search(tree))
+        return self._holding[listed]
+
+    def _at_or_above(self, told: Told) -> frozenset[bytes]:
         every, above = self._all
         waiting = [pair for pair, data in every.items() if told(*data)]
         opened: set[_Pair] = set()
@@ -66,17 +76,23 @@ class Search:
             if pair not in opened:
                 opened.add(pair)
                 waiting += above.get(pair, ())
-        found = {tree.hex().encode() for tree, _ in opened}
-        yield from walk(self._objects, self._tree, self._stats, lambda _path, child: child in found, wanted)
+        return frozenset(tree.hex().encode() for tree, _ in opened)
 
 
 def _listing(names: frozenset[bytes], endings: tuple[bytes, ...]) -> Told:
     """Return a function that tells whether a tree object seems to list one of `names`, or one with an ending."""
     tests: list[Callable[[bytes], object]] = []
     if names:
-        firsts = b"".join(sorted({re.escape(name[:1]) for name in names}))
-        whole = b"(?=[%s])(?:%s)\\0" % (firsts, b"|".join(map(re.escape, sorted(names))))
+        whole = _one_of(names)
         tests += [re.compile(whole).match, re.compile(b"\\0" + whole).search]  # no NUL is before the first name
     if endings:
-        tests.append(re.compile(b"(?:%s)\\0" % b"|".join(map(re.escape, endings))).search)
+        tests.append(re.compile(_one_of(endings)).search)
     return lambda tree, _stats: any(test(tree) for test in tests)
+
+
+def _one_of(words: Iterable[bytes]) -> bytes:
+    """Return an expression for one of `words` and a NUL; by their first letters, for there is seldom more to compare."""
+    firsts: dict[bytes, list[bytes]] = {}
+    for word in sorted(words):
+        firsts.setdefault(word[:2], []).append(re.escape(word[2:]))
+    return b"(?:%s)\\0" % b"|".join(b"%s(?:%s)" % (re.escape(first), b"|".join(rest)) for first, rest in firsts.items())

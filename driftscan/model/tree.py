@@ -298,28 +298,6 @@ def listing(data: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
             prefix = path
 
 
-def reachable(
-    objects: Mapping[bytes, bytes], tree: bytes, told: Callable[[bytes], bool] = lambda _data: True
-) -> list[tuple[bytes, bytes]]:
-    """Return the tree objects below and with `tree` that are `told`, and those on the way to one; leaves first."""
-    kept: dict[bytes, bytes] = {}
-    seen = {tree}
-    stack = [(tree, iter(children(objects[tree], "tree")))]
-    while stack:
-        name, below = stack[-1]
-        for child in below:
-            if child not in seen:
-                seen.add(child)
-                stack.append((child, iter(children(objects[child], "tree"))))
-                break
-        else:
-            stack.pop()
-            data = objects[name]
-            if told(data) or any(child in kept for child in children(data, "tree")):
-                kept[name] = data
-    return list(kept.items())
-
-
 def _name(hexadecimal: bytes) -> bytes:
     return bytes.fromhex(hexadecimal.decode())
 

@@ -27,12 +27,14 @@ class _Told:
         self._records: dict[bytes, bytes | None] = {}
         self._whole: dict[bytes, bool] = {}
         self._owner: dict[bytes, bytes | None] = {}
+        self._tops: dict[tuple[bytes, bytes], bytes] = {}
         for name, paths in records.items():
             for path in paths:
                 self._records[path] = name if self._records.get(path, name) == name else None
                 for step in self._above(path):
-                    if self._owner.setdefault(step, name) != name:
-                        self._owner[step] = None
+                    if self._owner.get(step, b"") in {name, None}:  # then it has been said of those above too
+                        break
+                    self._owner[step] = None if step in self._owner else name
 
     def _above(self, path: bytes) -> Iterator[bytes]:
         """Yield the directories between the root and `path`, the lowest first."""
@@ -45,8 +47,15 @@ class _Told:
         for path in paths:
             if self._directories.entry(path) is None:
                 continue
-            steps = [*self._above(path)]
-            yield next((step for step in reversed(steps) if self._is_whole(step, name)), path)
+            yield self._top_whole(path.rpartition(b"/")[0], name) or path
+
+    def _top_whole(self, folder: bytes, name: bytes) -> bytes:
+        """Return the topmost directory at or above `folder` in which all is of `name`; b"" if there is none."""
+        key = folder, name
+        if key not in self._tops:
+            steps = [*self._above(folder + b"/")]
+            self._tops[key] = next((step for step in reversed(steps) if self._is_whole(step, name)), b"")
+        return self._tops[key]
 
     def _is_whole(self, path: bytes, name: bytes) -> bool:
         """Whether all in the directory `path` is of the package `name`."""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.directories import Directories, named
+from driftscan.model.directories import Directories
 from driftscan.model.tree import Built, Entry, walk
 from tests.unit.handmade import leaf, tree
 
@@ -57,15 +57,3 @@ def test_a_path_of_a_thousand_directories_is_found() -> None:
     directories = Directories(one.objects, one.tree, one.stats)
     assert directories.entry(b"/" + deep + b"/file") is not None
     assert directories.measure(b"/d").files == 1
-
-
-def test_names_are_found_whole_or_by_their_ending() -> None:
-    one = of_a_large_tree()
-
-    def found(*names: bytes, endings: tuple[bytes, ...] = ()) -> list[bytes]:
-        return [entry.path for entry in named(one.objects, one.tree, one.stats, names, endings)]
-
-    assert found(b"hosts", b"l", b"no") == [b"/etc/hosts", b"/opt/x/y/l"]
-    assert found(b"hos", b"osts") == []
-    assert found(endings=(b"99",)) == [b"/srv/big/099"]
-    assert found(b"etc") == [b"/etc"]  # the first of its object

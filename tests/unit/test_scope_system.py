@@ -49,7 +49,7 @@ def test_a_real_host_says_what_it_is(
 
 def test_the_sauced_host_is_german() -> None:
     found = values(SCOPE.parse(RECORDED("sauced", "system")))
-    assert (found["timezone"], found["locale"], found["hostname"]) == ("Europe/Berlin", "de_DE.UTF-8", "sauced1")
+    assert (found["timezone"], found["locale"], found["hostname"]) == ("Europe/Berlin", "de_DE.UTF-8", "record-sauced")
 
 
 def test_only_what_changes_by_itself_is_volatile() -> None:

@@ -1,13 +1,12 @@
 """The file tree: what goes in comes out, in any order that a walk can have, and equal trees have equal names."""
 
 import os
-import re
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.tree import Record, TreeBuilder, children, descend, listing, reachable, search, walk
+from driftscan.model.tree import Record, TreeBuilder, children, descend, listing, walk
 
 NAMES = st.binary(min_size=1, max_size=6).filter(
     lambda name: not set(name) & {0, ord("/")} and name not in {b".", b".."}
@@ -92,21 +91,6 @@ def test_no_name_or_target_of_a_host_passes_for_a_digest() -> None:
     tree = {b"a": (b"l777", b"d755 0 0"), forged: (b"f644", b""), b"d755 0 0": (b"l777", forged)}
     built = build([ROOT, *records({b"x": tree, b"d755 0 0": {}})]).finish()
     assert children(built.objects[built.tree], "tree") == []
-
-
-def test_search_finds_what_a_walk_would_and_opens_no_more_than_it_must() -> None:
-    tree = {b"%d" % d: {b"%03d" % n: (b"f644", b"") for n in range(100)} for d in range(5)}
-    tree[b"3"][b"odd"] = (b"f4755", b"")
-    tree[b"4"][b"below"] = {b"deep": {b"%03d" % n: (b"f4711", b"") for n in range(100)}}
-    built = build([ROOT, *records(tree)]).finish()
-    wanted = rb"f4\d\d\d "
-    found = [entry.path for entry in search(built.objects, built.tree, built.stats, wanted)]
-    walked = [e.path for e in walk(built.objects, built.tree, built.stats) if re.match(wanted, e.meta)]
-    assert found == walked
-    assert len(found) == 101
-    told = reachable(built.objects, built.tree, lambda data: b"f4" in data)
-    assert [name for name, _ in told][-1] == built.tree
-    assert len(told) == 5  # the root, 3, 4, 4/below and 4/below/deep
 
 
 def test_listing_shows_one_object() -> None:
