@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the table of what kernels set their sysctls to by themselves, by booting kernels and reading /proc/sys.
 
-    sysctl_defaults.py SOURCE... >driftscan/scopes/_knowledge/sysctl_defaults.tsv
+    sysctl_defaults.py SOURCE... >driftscan/scopes/settings/knowledge/sysctl_defaults.tsv
 
 A SOURCE is a Debian package of a kernel (linux-image-*.deb), which is booted in an emulator twice, with unlike memory
 and processors; or `here`: a new network namespace of the running kernel, for keys below net only. A key is kept if it

@@ -7,7 +7,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
-from driftscan.scopes._knowledge import sysctl_kernels
+from driftscan.scopes.settings.knowledge import sysctl_kernels
 
 SYSCTL_DIFFERS = Rule(
     "sysctl-live-differs",

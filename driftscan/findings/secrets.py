@@ -9,7 +9,7 @@ from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
 from driftscan.model.text import raw
 from driftscan.model.tree import Entry
-from driftscan.scopes._secret_files import names_secret
+from driftscan.scopes.texts.secret_files import names_secret
 
 IN_FILE = Rule(
     "secret-in-file",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from driftscan.model.item import Json
 from driftscan.model.redaction import redact_argv
 from driftscan.model.text import text
-from driftscan.scopes._cgroup import unit_and_container
-from driftscan.scopes._proc import Process
+from driftscan.scopes.proc.cgroup import unit_and_container
+from driftscan.scopes.proc.procfs import Process
 
 _CHAIN_LIMIT = 8  # steps from a process towards init that its parent tells
 

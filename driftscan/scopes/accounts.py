@@ -5,9 +5,9 @@ from collections.abc import Container, Iterator, Mapping
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.redaction import redact
 from driftscan.model.text import shown
-from driftscan.scopes import _account_makers, _authorized_keys, _lastlog, _login_files, _passwd, _sudoers
 from driftscan.scopes._common import blind_spots, not_understood, numbered
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.logins import authorized_keys, lastlog, login_files, makers, passwd, sudoers
 
 _COLUMNS = (
     Column(
@@ -63,19 +63,19 @@ _NAMES = tuple(column.name for column in _COLUMNS)
 
 
 def _parse(results: Results) -> Parsed:
-    accounts = _passwd.read(results)
+    accounts = passwd.read(results)
     denied, unparsed = blind_spots(results)
     for probe, lines in accounts.strange.items():
         unparsed[probe] = not_understood(lines)
-    logins = _lastlog.read(results, ((user.name, user.uid) for user in accounts.users))
-    makers = _account_makers.makers(results)
-    items = [*_users(accounts, logins, makers), *_groups(accounts, makers)]
+    logins = lastlog.read(results, ((user.name, user.uid) for user in accounts.users))
+    speakers = makers.makers(results)
+    items = [*_users(accounts, logins, speakers), *_groups(accounts, speakers)]
     items += _sudo(results, unparsed)
     items += _keys(results, {user.name for user in accounts.users}, unparsed)
-    hidden = [shown(path) for kind, _, path in _login_files.records(results) if kind == "hidden"]
+    hidden = [shown(path) for kind, _, path in login_files.records(results) if kind == "hidden"]
     if hidden:
-        denied[_login_files.KEYS.name] = ", ".join(filter(None, [denied.get(_login_files.KEYS.name), *hidden]))
-    notes = _login_files.notes(results)
+        denied[login_files.KEYS.name] = ", ".join(filter(None, [denied.get(login_files.KEYS.name), *hidden]))
+    notes = login_files.notes(results)
     if accounts.included:
         notes.append("the account files include a directory service (lines with + or -), which is not asked")
     keys = numbered(key for key, _, _ in items)
@@ -95,7 +95,7 @@ def _item(key: str, facts: Mapping[str, Json], login: str | None) -> Item:
     return Item("accounts", key, attributes, {"last_login": login})
 
 
-def _users(accounts: _passwd.Accounts, logins: Mapping[str, str], makers: Mapping[str, str]) -> Iterator[_Found]:
+def _users(accounts: passwd.Accounts, logins: Mapping[str, str], makers: Mapping[str, str]) -> Iterator[_Found]:
     for user in accounts.users:
         facts = {
             "kind": "user",
@@ -112,7 +112,7 @@ def _users(accounts: _passwd.Accounts, logins: Mapping[str, str], makers: Mappin
         yield f"user {user.name}", facts, logins.get(user.name)
 
 
-def _groups(accounts: _passwd.Accounts, makers: Mapping[str, str]) -> Iterator[_Found]:
+def _groups(accounts: passwd.Accounts, makers: Mapping[str, str]) -> Iterator[_Found]:
     for group in accounts.groups:
         facts = {
             "kind": "group",
@@ -125,7 +125,7 @@ def _groups(accounts: _passwd.Accounts, makers: Mapping[str, str]) -> Iterator[_
         yield f"group {group.name}", facts, None
 
 
-def _password(password: _passwd.Password) -> dict[str, Json]:
+def _password(password: passwd.Password) -> dict[str, Json]:
     return {
         "password": password.state,
         "password_scheme": password.scheme or None,
@@ -136,11 +136,11 @@ def _password(password: _passwd.Password) -> dict[str, Json]:
 
 
 def _sudo(results: Results, unparsed: dict[str, str]) -> Iterator[_Found]:
-    files = _login_files.files(results, _login_files.SUDOERS)
-    hostname = _login_files.files(results, _login_files.NSSWITCH).get("/etc/hostname", "").strip()
-    found = _sudoers.parse(files, "/etc/sudoers", hostname)
+    files = login_files.files(results, login_files.SUDOERS)
+    hostname = login_files.files(results, login_files.NSSWITCH).get("/etc/hostname", "").strip()
+    found = sudoers.parse(files, "/etc/sudoers", hostname)
     if found.strange:
-        unparsed[_login_files.SUDOERS.name] = f"not understood: {', '.join(map(shown, found.strange[:20]))}"
+        unparsed[login_files.SUDOERS.name] = f"not understood: {', '.join(map(shown, found.strange[:20]))}"
     for rule in found.rules:
         facts = {
             "kind": "sudo",
@@ -164,10 +164,10 @@ def _sudo(results: Results, unparsed: dict[str, str]) -> Iterator[_Found]:
 
 
 def _keys(results: Results, names: Container[str], unparsed: dict[str, str]) -> Iterator[_Found]:
-    files = _login_files.files(results, _login_files.KEYS)
+    files = login_files.files(results, login_files.KEYS)
     strange: dict[str, None] = {}
-    for (owner, path), why in _login_files.key_files(results).items():
-        keys, lines = _authorized_keys.parse(files.get(path, ""))
+    for (owner, path), why in login_files.key_files(results).items():
+        keys, lines = authorized_keys.parse(files.get(path, ""))
         strange.update((f"{path}:{line}", None) for line in lines)
         for key in keys:
             facts = {
@@ -185,13 +185,13 @@ def _keys(results: Results, names: Container[str], unparsed: dict[str, str]) -> 
             }
             yield f"key {owner} {key.fingerprint or key.comment} {path}", facts, None
     if strange:
-        unparsed[_login_files.KEYS.name] = f"not understood: {', '.join(map(shown, list(strange)[:20]))}"
+        unparsed[login_files.KEYS.name] = f"not understood: {', '.join(map(shown, list(strange)[:20]))}"
 
 
 SCOPE = ItemScope(
     name="accounts",
     doc="Users, groups, sudo rules and the keys that log in",
     columns=_COLUMNS,
-    probes=(*_passwd.PROBES, _account_makers.MAKERS, *_lastlog.PROBES, *_login_files.PROBES),
+    probes=(*passwd.PROBES, makers.MAKERS, *lastlog.PROBES, *login_files.PROBES),
     parse=_parse,
 )

@@ -8,11 +8,11 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
-from driftscan.scopes import _git, _mercurial
-from driftscan.scopes._checkout_status import Status, compare
 from driftscan.scopes._common import blind_spots, show_files
 from driftscan.scopes._places import elsewhere, packaged
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.checkout import git, mercurial
+from driftscan.scopes.checkout.status import Status, compare
 
 COLUMNS = (
     Column("path", "text", "Directory that was checked out; of a bare repository, the repository itself"),
@@ -39,19 +39,19 @@ FILES = "files"
 _LARGE = tuple(f"index {number}" for number in range(1, 9))
 _SHOWN = 4000  # files that are read: 6 s
 _READABLE = 1 << 20
-_OTHERS = {b".hg": ("hg", _mercurial.HG_FILES), b".svn": ("svn", _mercurial.SVN_FILES), b".bzr": ("bzr", ())}
+_OTHERS = {b".hg": ("hg", mercurial.HG_FILES), b".svn": ("svn", mercurial.SVN_FILES), b".bzr": ("bzr", ())}
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     directories: Directories
-    git: _git.Repositories
+    git: git.Repositories
     others: Sequence[tuple[bytes, bytes]]  # directory, name of what marks it
 
 
 def _look(snapshot: Snapshot) -> _Look:
     foreign = elsewhere(snapshot)
-    found = snapshot.search.named(_git.NAMES | _OTHERS.keys())
+    found = snapshot.search.named(git.NAMES | _OTHERS.keys())
     entries = [entry for entry in found if not foreign(entry.path) and not packaged(snapshot, entry.path)]
     entries.sort(key=lambda entry: (entry.path.count(b"/"), entry.path))
     directories = snapshot.directories
@@ -61,17 +61,17 @@ def _look(snapshot: Snapshot) -> _Look:
         inner = name == b".svn" and b".svn" in directories.list(top.rpartition(b"/")[0])
         if name in _OTHERS and entry.kind == "d" and not inner:  # Subversion 1.6 marks every directory
             others.append((top, name))
-    return _Look(directories, _git.repositories(directories, entries), others)
+    return _Look(directories, git.repositories(directories, entries), others)
 
 
-def _wanted(seen: _Look) -> _git.Plan:
-    plan = _git.plan(seen.directories, seen.git)
+def _wanted(seen: _Look) -> git.Plan:
+    plan = git.plan(seen.directories, seen.git)
     for top, name in seen.others:
         for file in _OTHERS[name][1]:
             entry = seen.directories.entry(b"%s/%s/%s" % (top, name, file))
             if entry is not None and entry.kind == "f" and entry.size <= _READABLE:
                 plan.files.append(entry.path)
-    return _git.Plan(
+    return git.Plan(
         [path for path in dict.fromkeys(plan.files) if b"\n" not in path],
         [path for path in plan.large if b"\n" not in path],
     )
@@ -104,7 +104,7 @@ def _parse(snapshot: Snapshot, results: Results) -> Parsed:
     return Parsed(items=items, denied=denied, unparsed=unparsed, notes=notes)
 
 
-def _shown(results: Results, plan: _git.Plan) -> dict[bytes, bytes]:
+def _shown(results: Results, plan: git.Plan) -> dict[bytes, bytes]:
     files = results[FILES].files if FILES in results else ()
     shown = {file.path: file.data for file in files if file.outcome is Outcome.OK}
     for name, path in zip(_LARGE, plan.large, strict=False):
@@ -116,8 +116,8 @@ def _shown(results: Results, plan: _git.Plan) -> dict[bytes, bytes]:
 def _items(seen: _Look, shown: Mapping[bytes, bytes]) -> Iterator[Item]:
     for top, name in seen.others:
         yield _other(seen, top, name, shown)
-    for top, dot in _git.tops(seen.git):
-        told = _git.tell(seen.directories, seen.git, top, dot, shown)
+    for top, dot in git.tops(seen.git):
+        told = git.tell(seen.directories, seen.git, top, dot, shown)
         yield _item(
             top,
             told.status,
@@ -133,7 +133,7 @@ def _items(seen: _Look, shown: Mapping[bytes, bytes]) -> Iterator[Item]:
 def _other(seen: _Look, top: bytes, name: bytes, shown: Mapping[bytes, bytes]) -> Item:
     store, kind = b"%s/%s" % (top, name), _OTHERS[name][0]
     if kind == "hg":
-        hg = _mercurial.hg(store, shown)
+        hg = mercurial.hg(store, shown)
         status = compare(seen.directories, top, hg.tracked, ()) if hg.tracked is not None else None
         if status is not None:  # its patterns are expressions of Python: they are not judged by
             status.untracked, status.strangers = [], 0
@@ -141,7 +141,7 @@ def _other(seen: _Look, top: bytes, name: bytes, shown: Mapping[bytes, bytes]) -
         return _item(
             top, status, kind=kind, remote=hg.remote, branch=branch, commit=hg.commit, credentials=hg.credentials
         )
-    remote, secret, revision = _mercurial.svn(store, shown) if kind == "svn" else (None, False, None)
+    remote, secret, revision = mercurial.svn(store, shown) if kind == "svn" else (None, False, None)
     return _item(top, None, kind=kind, remote=remote, commit=revision, credentials=secret if remote else None)
 
 

@@ -10,12 +10,12 @@ from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 from driftscan.model.tree import Entry
-from driftscan.scopes._content_choice import SIZE_LIMIT, choose, in_home
-from driftscan.scopes._content_read import read_probe, told
-from driftscan.scopes._content_secrets import Content, private_keys, read
 from driftscan.scopes._follow import no_tree
-from driftscan.scopes._secret_files import is_history
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.texts.choice import SIZE_LIMIT, choose, in_home
+from driftscan.scopes.texts.read import read_probe, told
+from driftscan.scopes.texts.secret_files import is_history
+from driftscan.scopes.texts.secrets import Content, private_keys, read
 
 COLUMNS = (
     Column("path", "text", "Absolute path"),

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from driftscan.model.item import Column, Item
 from driftscan.model.text import text
-from driftscan.scopes import _declared_config, _declared_scripts
 from driftscan.scopes.base import ItemScope, Parsed, Probe, Results
+from driftscan.scopes.declared import config, scripts
 
 _COLUMNS = (
     Column("path", "text", "What is made; it may hold wildcards of the shell, and need not exist"),
@@ -116,7 +116,7 @@ for d in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
   case $seen in *" $p "*) continue ;; esac
   seen="$seen$p "
   echo "=1 $d"
-  grep -rsHaE '^[[:space:]]*({"|".join(_declared_config.UNIT_SETTINGS)})[[:space:]]*=' .
+  grep -rsHaE '^[[:space:]]*({"|".join(config.UNIT_SETTINGS)})[[:space:]]*=' .
 done
 :
 """,
@@ -154,11 +154,11 @@ def _parse(results: Results) -> Parsed:
 
 def _declared(results: Results) -> Iterator[_Declared]:
     for file, body in _bodies(results, _SCRIPTS.name):
-        for path, whole in _declared_scripts.made(body):
+        for path, whole in scripts.made(body):
             yield _Declared("script", file, _package(file), text(path), whole)
     for probe in (_TOOLS, _RUN):
         for file, body in _bodies(results, probe.name):
-            for path, whole in _declared_scripts.made(body):
+            for path, whole in scripts.made(body):
                 yield _Declared(_kind(file), file, _name(file), text(path), whole)
     for name, read in _READ.items():
         for file, body in _bodies(results, name):
@@ -167,10 +167,10 @@ def _declared(results: Results) -> Iterator[_Declared]:
     yield from _units(results)
 
 
-_READ: Mapping[str, Callable[[str], Iterator[_declared_config.Found]]] = {
-    _TMPFILES.name: _declared_config.tmpfiles,
-    _SYSUSERS.name: _declared_config.sysusers,
-    _LOGROTATE.name: _declared_config.logrotate,
+_READ: Mapping[str, Callable[[str], Iterator[config.Found]]] = {
+    _TMPFILES.name: config.tmpfiles,
+    _SYSUSERS.name: config.sysusers,
+    _LOGROTATE.name: config.logrotate,
 }
 
 
@@ -216,7 +216,7 @@ def _bodies(results: Results, probe: str) -> Iterator[tuple[str, bytes]]:
         yield file, b"\n".join(lines)
 
 
-_SETTING = re.compile(rb"\.(/.*?):\s*(%s)\s*=(.*)" % "|".join(_declared_config.UNIT_SETTINGS).encode())
+_SETTING = re.compile(rb"\.(/.*?):\s*(%s)\s*=(.*)" % "|".join(config.UNIT_SETTINGS).encode())
 
 
 def _units(results: Results) -> Iterator[_Declared]:
@@ -228,7 +228,7 @@ def _units(results: Results) -> Iterator[_Declared]:
             folder = text(header[2])
         elif folder and (match := _SETTING.fullmatch(line)):
             file = folder + text(match[1])
-            for path, whole in _declared_config.unit(text(match[2]), text(match[3])):
+            for path, whole in config.unit(text(match[2]), text(match[3])):
                 yield _Declared("unit", file, _name(file), path, whole)
 
 

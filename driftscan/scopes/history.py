@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
-from driftscan.scopes import _history_logins, _history_logs
 from driftscan.scopes._common import numbered
-from driftscan.scopes._history_logins import AUTH, JOURNAL, SECURE, WTMP, Session
-from driftscan.scopes._history_logs import LIMIT, PARSERS, YUM, ZONE, Event
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.past import logins, logs
+from driftscan.scopes.past.logins import AUTH, JOURNAL, SECURE, WTMP, Session
+from driftscan.scopes.past.logs import LIMIT, PARSERS, YUM, ZONE, Event
 
 COLUMNS = (
     Column("when", "text", "When it happened, UTC; of what happened several times on a day, the first time"),
@@ -37,10 +37,10 @@ def parse(results: Results) -> Parsed:
     events = list[Event]()
     for name, parser in PARSERS.items():
         events += parser(_stdout(results, name), zone)
-    events += _history_logs.yum(_stdout(results, YUM.name), zone, taken)
-    sessions = list(_history_logins.wtmp(_stdout(results, WTMP.name)))
+    events += logs.yum(_stdout(results, YUM.name), zone, taken)
+    sessions = list(logins.wtmp(_stdout(results, WTMP.name)))
     for probe, source in ((AUTH, "/var/log/auth.log"), (SECURE, "/var/log/secure"), (JOURNAL, "journal")):
-        sessions += _history_logins.sudo(_stdout(results, probe.name), source, zone, taken)
+        sessions += logins.sudo(_stdout(results, probe.name), source, zone, taken)
     items = [*_of_packages(events), *_by_day(sessions)]
     notes = [
         f"{name}: only the newest {LIMIT} lines" for name in PARSERS if _stdout(results, name).count(b"\n") >= LIMIT
@@ -102,6 +102,6 @@ SCOPE = ItemScope(
     name="history",
     doc="What was installed and removed, who logged in, what was run by sudo, when the host was started",
     columns=COLUMNS,
-    probes=(*_history_logs.PROBES, *_history_logins.PROBES),
+    probes=(*logs.PROBES, *logins.PROBES),
     parse=parse,
 )

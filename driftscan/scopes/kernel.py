@@ -5,13 +5,12 @@ from fnmatch import fnmatchcase
 
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.redaction import redact
-from driftscan.scopes import _kernel_modules as modules
-from driftscan.scopes import _kernel_sysctl as sysctl
 from driftscan.scopes._common import blind_spots, not_understood, numbered
-from driftscan.scopes._kernel_sysctl import Live, Setting
-from driftscan.scopes._knowledge import sysctl_defaults
-from driftscan.scopes._manager import INIT, runs_systemd
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.settings import modules, sysctl
+from driftscan.scopes.settings.knowledge import sysctl_defaults
+from driftscan.scopes.settings.sysctl import Live, Setting
+from driftscan.scopes.units.manager import INIT, runs_systemd
 
 COLUMNS = (
     Column("kind", "text", "sysctl, module, parameter (of the boot)"),

@@ -6,8 +6,8 @@ from driftscan.model.item import Column, Item
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.scopes._common import blind_spots, numbered, show_files
-from driftscan.scopes._language import Look, Package, ecosystems, look
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.languages.base import Look, Package, ecosystems, look
 
 COLUMNS = (
     Column("ecosystem", "text", "pip, npm, gem, composer, cargo"),

@@ -8,10 +8,10 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import HostFile, Outcome
 from driftscan.model.redaction import redact
 from driftscan.model.text import text
-from driftscan.scopes import _firewall, _network_files
 from driftscan.scopes._common import blind_spots, not_understood, numbered, whole_lines
-from driftscan.scopes._network_files import NetworkFile
 from driftscan.scopes.base import ItemScope, Parsed, Probe, Results
+from driftscan.scopes.settings import firewall, network_files
+from driftscan.scopes.settings.network_files import NetworkFile
 
 COLUMNS = (
     Column(
@@ -57,14 +57,14 @@ _LIMIT = 2000  # interfaces, addresses and routes each
 
 def parse(results: Results) -> Parsed:
     """Turn what the probes brought into items."""
-    files, closed = _network_files.network_files(results)
+    files, closed = network_files.network_files(results)
     found = [*_live(results, files), *_names(results)]
     keys = numbered(f"{one['kind']} {_key(one)}" for one in found)
     items = [Item("network", key, one) for key, one in zip(keys, found, strict=True)]
-    rules, notes = _firewall.items(results)
+    rules, notes = firewall.items(results)
     denied, unparsed = blind_spots(results)
     if closed:
-        denied[_network_files.FILES.name] = f"{closed} cannot be read by this account"
+        denied[network_files.FILES.name] = f"{closed} cannot be read by this account"
     strange = [line for line in _strange(results) if line]
     if strange:
         unparsed[LIVE.name] = not_understood(strange)
@@ -114,7 +114,7 @@ def _live(results: Results, files: list[NetworkFile]) -> Iterator[dict[str, Json
 
 def _interface(match: re.Match[str], files: list[NetworkFile]) -> dict[str, Json]:
     name = match[1]
-    file = _network_files.for_interface(files, name)
+    file = network_files.for_interface(files, name)
     return _told(
         kind="interface",
         name=name,
@@ -128,7 +128,7 @@ def _interface(match: re.Match[str], files: list[NetworkFile]) -> dict[str, Json
 
 def _address(match: re.Match[str], files: list[NetworkFile]) -> dict[str, Json]:
     name, family, address, rest = match.groups()
-    file = _network_files.naming(files, address)
+    file = network_files.naming(files, address)
     automatic = " dynamic" in rest or " scope host" in rest or bool(_MADE.match(name))
     return _told(
         kind="address",
@@ -146,8 +146,8 @@ def _route(route: str, family: str, files: list[NetworkFile]) -> dict[str, Json]
     words = route.split()
     named = dict(pairwise(words))
     interface = named.get("dev", "")
-    mine = _network_files.for_interface(files, interface)
-    file = _network_files.naming(files, *(one for one in (words[0], named.get("via", "")) if one and one != "default"))
+    mine = network_files.for_interface(files, interface)
+    file = network_files.naming(files, *(one for one in (words[0], named.get("via", "")) if one and one != "default"))
     proto = named.get("proto", "boot")
     automatic = proto not in {"boot", "static"} or bool(_MADE.match(interface))
     return _told(
@@ -222,6 +222,6 @@ SCOPE = ItemScope(
     name="network",
     doc="Interfaces, addresses, routes, /etc/hosts, the resolver and the firewall: what is live, what files say",
     columns=COLUMNS,
-    probes=(LIVE, NAMES, _network_files.FILES, *_firewall.PROBES),
+    probes=(LIVE, NAMES, network_files.FILES, *firewall.PROBES),
     parse=parse,
 )

@@ -7,12 +7,12 @@ from itertools import groupby
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.redaction import redact_argv
 from driftscan.model.text import text
-from driftscan.scopes import _proc
 from driftscan.scopes._common import iso_time, numbered
 from driftscan.scopes._identity import describe, title
-from driftscan.scopes._proc import Process, Table
-from driftscan.scopes._proc_probes import LIBRARIES, PROBES
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.proc import procfs
+from driftscan.scopes.proc.probes import LIBRARIES, PROBES
+from driftscan.scopes.proc.procfs import Process, Table
 
 _KEY_LIMIT = 200  # characters of a command in a key
 
@@ -48,12 +48,12 @@ COLUMNS = (
 
 def parse(results: Results) -> Parsed:
     """Turn what the probes brought into one item per distinct process."""
-    return _parsed(_proc.table(results))
+    return _parsed(procfs.table(results))
 
 
 def look_here() -> Parsed:
     """Look at this very machine through psutil; same items as from the probes."""
-    from driftscan.scopes._proc_local import local_table  # noqa: PLC0415 (psutil is slow to import)
+    from driftscan.scopes.proc.local import local_table  # noqa: PLC0415 (psutil is slow to import)
 
     return _parsed(local_table())
 

@@ -4,10 +4,10 @@ from itertools import chain
 
 from driftscan.model.item import Column, Item
 from driftscan.model.redaction import redact
-from driftscan.scopes import _repositories_apt, _repositories_others, _repositories_rpm
 from driftscan.scopes._common import blind_spots, not_understood, numbered
-from driftscan.scopes._repositories import Repository, distribution, shown_files
 from driftscan.scopes.base import ItemScope, Parsed, Probe, Results
+from driftscan.scopes.sources import apt, others, rpm
+from driftscan.scopes.sources.base import Repository, distribution, shown_files
 
 COLUMNS = (
     Column("manager", "text", "Whose source it is: apt, dnf, yum, zypper, pacman or apk"),
@@ -36,16 +36,16 @@ def parse(results: Results) -> Parsed:
     ours = distribution(shown_files(results, _RELEASE.name))
     found = list(
         chain(
-            _repositories_apt.repositories(results, ours),
-            _repositories_rpm.repositories(results, ours),
-            _repositories_others.repositories(results, ours),
+            apt.repositories(results, ours),
+            rpm.repositories(results, ours),
+            others.repositories(results, ours),
         )
     )
     denied, unparsed = blind_spots(results)
     words = not_understood([redact(line.decode("utf-8", "replace")).text.encode()
-                            for line in _repositories_apt.strange(results)])  # fmt: skip
+                            for line in apt.strange(results)])  # fmt: skip
     if words:
-        unparsed[_repositories_apt.SOURCES.name] = words
+        unparsed[apt.SOURCES.name] = words
     keys = numbered(redact(one.key).text for one in found)
     return Parsed(items=list(map(_item, keys, found)), denied=denied, unparsed=unparsed)
 
@@ -61,6 +61,6 @@ SCOPE = ItemScope(
     name="repositories",
     doc="Sources of packages: apt, yum, dnf, zypper, pacman, apk; which are signed, whose they are",
     columns=COLUMNS,
-    probes=(*_repositories_apt.PROBES, _repositories_rpm.SOURCES, *_repositories_others.PROBES, _RELEASE),
+    probes=(*apt.PROBES, rpm.SOURCES, *others.PROBES, _RELEASE),
     parse=parse,
 )

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
-from driftscan.scopes import _cron, _unit_files, _unit_probes, _units_live
 from driftscan.scopes._common import numbered
-from driftscan.scopes._manager import INIT, runs_systemd
-from driftscan.scopes._unit_files import TIMER_SETTINGS, UnitFile
-from driftscan.scopes._units_live import LiveUnit
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.units import cron, unit_files, unit_probes, units_live
+from driftscan.scopes.units.manager import INIT, runs_systemd
+from driftscan.scopes.units.unit_files import TIMER_SETTINGS, UnitFile
+from driftscan.scopes.units.units_live import LiveUnit
 
 COLUMNS = (
     Column(
@@ -44,16 +44,16 @@ class _Described(NamedTuple):
 
 def parse(results: Results) -> Parsed:
     """Turn what the probes brought into one item per scheduled command."""
-    cron, unparsed, denied = _cron.entries(results)
-    described = [_entry(entry) for entry in cron]
+    lines, unparsed, denied = cron.entries(results)
+    described = [_entry(entry) for entry in lines]
     notes: list[str] = []
-    files = _unit_files.unit_files(results)
+    files = unit_files.unit_files(results)
     timers = [unit for unit in files.units.values() if unit.kind == "timer" and "@." not in unit.name]
     if runs_systemd(results):
         live: Mapping[str, LiveUnit] = {}
-        shown = results.get(_units_live.TIMERS.name)
+        shown = results.get(units_live.TIMERS.name)
         if shown is not None and shown.outcome is not Outcome.ABSENT:
-            live, strange = _units_live.live_units(shown)
+            live, strange = units_live.live_units(shown)
             unparsed |= {shown.probe: strange} if strange else {}
         described += _timers(timers, files.units, live)
     elif timers:
@@ -62,11 +62,11 @@ def parse(results: Results) -> Parsed:
     items = [Item("schedules", key, one.attributes, one.volatile) for key, one in zip(keys, described, strict=True)]
     hidden = [unit for unit in timers if not unit.readable and unit.alias_of is None and not _masked(unit)]
     if files.hidden and hidden:
-        denied[_unit_probes.CONTENTS.name] = f"{len(hidden)} timers cannot be read by this account"
+        denied[unit_probes.CONTENTS.name] = f"{len(hidden)} timers cannot be read by this account"
     return Parsed(items=items, unparsed=unparsed, denied=denied, notes=notes)
 
 
-def _entry(entry: _cron.Entry) -> _Described:
+def _entry(entry: cron.Entry) -> _Described:
     command = _redacted(entry.command)
     attributes = _attributes(
         kind=entry.kind,
@@ -82,7 +82,7 @@ def _entry(entry: _cron.Entry) -> _Described:
     return _Described(_key(entry, command or ""), attributes, {"line": entry.line})
 
 
-def _key(entry: _cron.Entry, command: str) -> str:
+def _key(entry: cron.Entry, command: str) -> str:
     if entry.kind == "script":
         return entry.file
     if entry.kind == "anacron":
@@ -101,7 +101,7 @@ def _timers(
             continue
         now = live.get(timer.name)
         target = timer.last("Unit") or timer.name.removesuffix(".timer") + ".service"
-        service = units.get(target) or units.get(_unit_files.template_of(target) or "")
+        service = units.get(target) or units.get(unit_files.template_of(target) or "")
         why = _why_not(timer, now)
         attributes = _attributes(
             kind="timer",
@@ -142,8 +142,8 @@ def _volatile(now: LiveUnit | None) -> dict[str, Json]:
     if now is None:
         return {}
     return {
-        "next": _units_live.moment(now.get("NextElapseUSecRealtime")),
-        "last": _units_live.moment(now.get("LastTriggerUSec")),
+        "next": units_live.moment(now.get("NextElapseUSecRealtime")),
+        "last": units_live.moment(now.get("LastTriggerUSec")),
     }
 
 
@@ -160,6 +160,6 @@ SCOPE = ItemScope(
     name="schedules",
     doc="What is run at a time: lines of crontabs, cron.daily and its like, anacron, at jobs, systemd timers",
     columns=COLUMNS,
-    probes=(*_cron.PROBES, INIT, _units_live.TIMERS, *_unit_probes.PROBES),
+    probes=(*cron.PROBES, INIT, units_live.TIMERS, *unit_probes.PROBES),
     parse=parse,
 )

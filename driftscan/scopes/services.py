@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
-from driftscan.scopes import _init, _unit_files, _unit_probes, _units_live
 from driftscan.scopes._common import numbered
-from driftscan.scopes._init import Started
-from driftscan.scopes._manager import INIT, runs_systemd
-from driftscan.scopes._unit_files import UnitFile
-from driftscan.scopes._units_live import LiveUnit
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.units import init, unit_files, unit_probes, units_live
+from driftscan.scopes.units.init import Started
+from driftscan.scopes.units.manager import INIT, runs_systemd
+from driftscan.scopes.units.unit_files import UnitFile
+from driftscan.scopes.units.units_live import LiveUnit
 
 COLUMNS = (
     Column("name", "text", "Name, as the manager calls it"),
@@ -53,18 +53,18 @@ _CONNECTION = re.compile(r"[^@]+@\d+-.*\.service", re.DOTALL)  # one for each co
 
 def parse(results: Results) -> Parsed:
     """Turn what the probes brought into one item per service."""
-    files = _unit_files.unit_files(results)
+    files = unit_files.unit_files(results)
     live: Mapping[str, LiveUnit] = {}
     unparsed: dict[str, str] = {}
-    shown = results.get(_units_live.UNITS.name)
+    shown = results.get(units_live.UNITS.name)
     if shown is not None and shown.outcome is not Outcome.ABSENT:
-        live, strange = _units_live.live_units(shown)
+        live, strange = units_live.live_units(shown)
         unparsed |= {shown.probe: strange} if strange else {}
     if files.unparsed:
-        unparsed[_unit_probes.LISTING.name] = files.unparsed
-    started, strange_init, denied = _init.started(results)
+        unparsed[unit_probes.LISTING.name] = files.unparsed
+    started, strange_init, denied = init.started(results)
     if files.hidden:
-        denied[_unit_probes.CONTENTS.name] = f"{files.hidden} unit files cannot be read by this account"
+        denied[unit_probes.CONTENTS.name] = f"{files.hidden} unit files cannot be read by this account"
     units = files.units if runs_systemd(results) else {}
     notes = [] if units or not files.units else ["unit files of systemd left out: init is not systemd here"]
     known = shown is not None and shown.outcome is Outcome.OK
@@ -102,7 +102,7 @@ def _is_transient_service(unit: LiveUnit) -> bool:
 
     What comes with a login or a single connection is not.
     """
-    kind = _unit_files.kind_of(unit.name)
+    kind = unit_files.kind_of(unit.name)
     if kind not in {"service", "timer", "socket", "path"} or _LOGIN.fullmatch(unit.name):
         return False
     if _CONNECTION.fullmatch(unit.name) or unit.get("LoadState") != "loaded":
@@ -141,14 +141,14 @@ def _transient(unit: LiveUnit) -> _Described:
     fragment = unit.get("FragmentPath") or None
     attributes = _attributes(
         name=unit.name,
-        kind=_unit_files.kind_of(unit.name),
+        kind=unit_files.kind_of(unit.name),
         manager="systemd",
         enabled=unit.get("UnitFileState") or "transient",
         active=_active(unit),
         load=unit.get("LoadState"),
         fragment=fragment,
         dropins=unit.words("DropInPaths"),
-        command=_redacted(_units_live.command(unit)),
+        command=_redacted(units_live.command(unit)),
         user=unit.get("User") or None,
         needs_reload=unit.get("NeedDaemonReload") == "yes",
         description=_redacted([unit.get("Description")]),
@@ -171,7 +171,7 @@ def _volatile(unit: LiveUnit | None) -> dict[str, Json]:
         "state": f"{unit.get('ActiveState')} {unit.get('SubState')}".strip() or None,
         "main_pid": int(pid) if pid.isdecimal() and int(pid) else None,
         "restarts": int(restarts) if restarts.isdecimal() else None,
-        "since": _units_live.moment(unit.get("ActiveEnterTimestamp")),
+        "since": units_live.moment(unit.get("ActiveEnterTimestamp")),
         "needed_by": sorted({name for key in ("WantedBy", "RequiredBy", "TriggeredBy") for name in unit.words(key)}),
     }
 
@@ -223,6 +223,6 @@ SCOPE = ItemScope(
     name="services",
     doc="Units of systemd, init scripts, inittab, rc.local, upstart jobs: what starts, and whether it runs",
     columns=COLUMNS,
-    probes=(INIT, _units_live.UNITS, *_unit_probes.PROBES, *_init.PROBES),
+    probes=(INIT, units_live.UNITS, *unit_probes.PROBES, *init.PROBES),
     parse=parse,
 )

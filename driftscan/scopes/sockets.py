@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.text import text
-from driftscan.scopes import _proc, _proc_probes, _sockets
 from driftscan.scopes._common import numbered
 from driftscan.scopes._identity import describe
-from driftscan.scopes._proc import Process, Table
-from driftscan.scopes._sockets import Socket, Sockets
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.proc import inet, probes, procfs
+from driftscan.scopes.proc.inet import Socket, Sockets
+from driftscan.scopes.proc.procfs import Process, Table
 
 COLUMNS = (
     Column("protocol", "text", "tcp, tcp6, udp or udp6; a socket on [::] may take IPv4 connections as well"),
@@ -39,10 +39,10 @@ def parse(results: Results) -> Parsed:
     """Turn what the probes brought into items; connections that others made to this host are not among them."""
     if "net" not in results:
         return Parsed()
-    table = _proc.table(results)
-    net = _sockets.parse_sockets(results["net"])
-    holders = _sockets.parse_holders(results["holders"]) if "holders" in results else {}
-    accounts = _proc.users(results)
+    table = procfs.table(results)
+    net = inet.parse_sockets(results["net"])
+    holders = inet.parse_holders(results["holders"]) if "holders" in results else {}
+    accounts = procfs.users(results)
     held = [_held(socket, holders, table, accounts) for socket in _outward(net)]
     sockets = [one for one in held if one is not None]
     denied = {}
@@ -141,6 +141,6 @@ SCOPE = ItemScope(
     name="sockets",
     doc="Listening TCP and UDP sockets and outgoing connections, with the process behind each",
     columns=COLUMNS,
-    probes=(*_sockets.PROBES, *_proc_probes.PROBES),
+    probes=(*inet.PROBES, *probes.PROBES),
     parse=parse,
 )

@@ -8,8 +8,8 @@ from driftscan.explain._programs import script_word, strange_program
 from driftscan.explain.base import item_explainers
 from driftscan.explain.view import View
 from driftscan.model.item import Item, Json
-from driftscan.scopes._account_makers import MAKERS, makers
 from driftscan.scopes.base import scopes
+from driftscan.scopes.logins.makers import MAKERS, makers
 from tests.unit.conftest import look
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes import _authorized_keys, _lastlog
 from driftscan.scopes.base import Parsed, scopes
+from driftscan.scopes.logins import authorized_keys, lastlog
 from tests.unit.conftest import RECORDINGS, Recordings, cut, garbled, look
 
 SCOPE = scopes()["accounts"]
@@ -267,7 +267,7 @@ def test_a_hidden_sshd_config_is_a_gap() -> None:
     ],
 )
 def test_authorized_keys_lines(line: str, type_: str, bits: int, options: list[str], comment: str) -> None:
-    keys, strange = _authorized_keys.parse(f"# c\n\n{line}\n")
+    keys, strange = authorized_keys.parse(f"# c\n\n{line}\n")
     assert strange == []
     key = keys[0]
     assert (key.type, key.bits, key.options, key.comment) == (type_, bits, options, comment)
@@ -285,13 +285,13 @@ def test_authorized_keys_lines(line: str, type_: str, bits: int, options: list[s
     ],
 )
 def test_a_key_that_is_none_says_why(line: str, fault: str) -> None:
-    assert _authorized_keys.parse(line)[0][0].fault == fault
+    assert authorized_keys.parse(line)[0][0].fault == fault
 
 
 def test_the_fingerprint_is_that_of_ssh_keygen() -> None:
     # `ssh-keygen -lf` of this key
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfkNV4OS33ImTXvorZr72q4v5XhVEQKfvqsxOEJ/XaR"
-    assert _authorized_keys.parse(key)[0][0].fingerprint == "SHA256:BFlAu0a4IRDePBZATpvzbeWrjzjd9h2/tKqd//EWd1Q"
+    assert authorized_keys.parse(key)[0][0].fingerprint == "SHA256:BFlAu0a4IRDePBZATpvzbeWrjzjd9h2/tKqd//EWd1Q"
 
 
 def dump(data: bytes) -> bytes:
@@ -313,12 +313,12 @@ def test_lastlog_of_every_machine(size: int, width: int, order: str) -> None:
     data = bytearray(size * 1001)
     data[0:width] = (1_700_000_000).to_bytes(width, order)
     data[1000 * size : 1000 * size + width] = (1_600_000_000).to_bytes(width, order)
-    found = _lastlog.read(result("accounts-lastlog", dump(bytes(data))), [("root", 0), ("deploy", 1000), ("x", 7)])
+    found = lastlog.read(result("accounts-lastlog", dump(bytes(data))), [("root", 0), ("deploy", 1000), ("x", 7)])
     assert found == {"root": "2023-11-14T22:13:20Z", "deploy": "2020-09-13T12:26:40Z"}
 
 
 def test_lastlog2_is_read_too() -> None:
-    found = _lastlog.read(result("accounts-lastlog2", b"1700000000\troot\nx\ty\n17000"), [("root", 0)])
+    found = lastlog.read(result("accounts-lastlog2", b"1700000000\troot\nx\ty\n17000"), [("root", 0)])
     assert found == {"root": "2023-11-14T22:13:20Z"}
 
 

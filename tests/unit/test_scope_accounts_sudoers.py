@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.scopes import _sudoers
+from driftscan.scopes.logins import sudoers
 
 SUDOERS = r"""
 # comment
@@ -27,12 +27,12 @@ u ALL=NOPASSWD:ALL,!/bin/su
 """
 
 
-def rules(content: str) -> list[_sudoers.Rule]:
-    return _sudoers.parse({"/etc/sudoers": content}, "/etc/sudoers", "host.example").rules
+def rules(content: str) -> list[sudoers.Rule]:
+    return sudoers.parse({"/etc/sudoers": content}, "/etc/sudoers", "host.example").rules
 
 
 def test_all_of_the_grammar() -> None:
-    found = _sudoers.parse({"/etc/sudoers": SUDOERS}, "/etc/sudoers", "host")
+    found = sudoers.parse({"/etc/sudoers": SUDOERS}, "/etc/sudoers", "host")
     assert found.strange == []
     admins = ["alice", "%wheel", "#1000", "dave"]
     web = ["web*", "10.0.0.0/8", "db1"]
@@ -64,7 +64,7 @@ def test_the_rule_as_it_is_written_keeps_its_aliases() -> None:
     "line", ["nonsense", "a ALL", "a ALL=", "a ALL=/bin/x,", "a=", "Defaults", "User_Alias x", "a ALL=(((x"]
 )
 def test_what_is_not_understood_is_reported(line: str) -> None:
-    found = _sudoers.parse({"/etc/sudoers": f"# c\n{line}\nroot ALL=ALL\n"}, "/etc/sudoers", "h")
+    found = sudoers.parse({"/etc/sudoers": f"# c\n{line}\nroot ALL=ALL\n"}, "/etc/sudoers", "h")
     assert found.strange == ["/etc/sudoers:2"]
     assert "root" in [rule.who[0] for rule in found.rules]
 
@@ -79,7 +79,7 @@ def test_files_are_read_as_sudo_reads_them() -> None:
         "/etc/other": "@include /etc/sudoers\nc ALL=ALL",
         "/etc/sudoers.d/y": "x ALL=ALL",
     }
-    found = _sudoers.parse(files, "/etc/sudoers", "host.example")
+    found = sudoers.parse(files, "/etc/sudoers", "host.example")
     assert [rule.who[0] for rule in found.rules] == ["b", "c"]
     assert {passed.file: passed.why for passed in found.files if passed.why} == {
         "/etc/d.host/a.conf": "sudo ignores names with a dot",
@@ -127,4 +127,4 @@ def test_time_is_linear_in_what_a_hostile_host_sends(start: str, piece: str) -> 
 
 @given(st.text(alphabet='aA/ =,:()!#%"\\\n\t@includeDefaultsNOPASSWD', max_size=200))
 def test_nothing_breaks_the_parser(content: str) -> None:
-    _sudoers.parse({"/etc/sudoers": content, "/etc/x": content}, "/etc/sudoers", "h")
+    sudoers.parse({"/etc/sudoers": content, "/etc/x": content}, "/etc/sudoers", "h")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from driftscan.explain.view import View
 from driftscan.findings.checkouts import FAMILY
 from driftscan.model.item import Item
-from driftscan.scopes import _git_index, _mercurial
-from driftscan.scopes._git_ignore import ignored, patterns
+from driftscan.scopes.checkout import git_index, mercurial
+from driftscan.scopes.checkout.git_ignore import ignored, patterns
 from driftscan.scopes.checkouts import SCOPE
 from tests.unit.handmade import snapshot
 from tests.unit.test_scope_language_packages import put, read, seen
@@ -183,10 +183,10 @@ def test_patterns_need_no_more_than_their_text(lines: list[str], names: list[str
 def test_a_hostile_index_raises_nothing(junk: bytes, count: int, version: int) -> None:
     header = b"DIRC" + version.to_bytes(4, "big") + count.to_bytes(4, "big")
     for data in (junk, header + junk):
-        found = _git_index.parse(data)
+        found = git_index.parse(data)
         assert found is None or len(found) <= count
-    _mercurial.hg(b"/x", {b"/x/dirstate": b"\1" * 40 + junk, b"/x/hgrc": junk})
-    _mercurial.svn(b"/x", {b"/x/entries": b"10\n" + junk})
+    mercurial.hg(b"/x", {b"/x/dirstate": b"\1" * 40 + junk, b"/x/hgrc": junk})
+    mercurial.svn(b"/x", {b"/x/entries": b"10\n" + junk})
 
 
 def checkout(**known: object) -> Item:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome
-from driftscan.scopes._content_secrets import is_random, private_keys, read
-from driftscan.scopes._secret_files import is_history, names_secret
 from driftscan.scopes.contents import SCOPE
+from driftscan.scopes.texts.secret_files import is_history, names_secret
+from driftscan.scopes.texts.secrets import is_random, private_keys, read
 from tests.unit.handmade import snapshot
 from tests.unit.scope_checks import garbled
 from tests.unit.second_look import held, image, look_again, parsed, seen

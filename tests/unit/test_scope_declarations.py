@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.scopes import _declared_config
-from driftscan.scopes._declared_scripts import made
 from driftscan.scopes.declarations import SCOPE
+from driftscan.scopes.declared import config
+from driftscan.scopes.declared.scripts import made
 from tests.unit.conftest import look
 from tests.unit.scope_checks import garbled, truncated, well_formed
 
@@ -95,7 +95,7 @@ D! %S/under/%%x
 
 
 def test_tmpfiles() -> None:
-    assert list(_declared_config.tmpfiles(TMPFILES)) == [
+    assert list(config.tmpfiles(TMPFILES)) == [
         ("/run/user", True),
         ("/var/lib/shop", True),
         ("/etc/mtab", False),
@@ -108,7 +108,7 @@ def test_tmpfiles() -> None:
 
 def test_sysusers() -> None:
     body = 'u shop 42 "The shop" /var/lib/shop /bin/sh\nu! other - - -\ng shop 42 -\nu root 0 - /root\n'
-    assert list(_declared_config.sysusers(body)) == [("/var/lib/shop", True), ("/root", True)]
+    assert list(config.sysusers(body)) == [("/var/lib/shop", True), ("/root", True)]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_sysusers() -> None:
     ],
 )  # fmt: skip
 def test_units(setting: str, value: str, paths: list[str]) -> None:
-    assert [path for path, _ in _declared_config.unit(setting, value)] == paths
+    assert [path for path, _ in config.unit(setting, value)] == paths
 
 
 LOGROTATE = """\
@@ -142,13 +142,13 @@ include /etc/logrotate.more
 
 
 def test_logrotate() -> None:
-    assert set(_declared_config.logrotate(LOGROTATE)) >= {
+    assert set(config.logrotate(LOGROTATE)) >= {
         ("/var/log/old", True),
         ("/var/log/a.log", False),
         ("/var/log/b c.log", False),
         ("/var/log/shop/*.log", False),
     }
-    assert not any("never" in path or "/run/" in path for path, _ in _declared_config.logrotate(LOGROTATE))
+    assert not any("never" in path or "/run/" in path for path, _ in config.logrotate(LOGROTATE))
 
 
 FILES = {

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes._history_logins import sudo, wtmp
-from driftscan.scopes._history_logs import dated, yum
 from driftscan.scopes.history import SCOPE, parse
+from driftscan.scopes.past.logins import sudo, wtmp
+from driftscan.scopes.past.logs import dated, yum
 from tests.unit.conftest import garbled, look
 from tests.unit.scope_checks import well_formed
 from tests.unit.second_look import image

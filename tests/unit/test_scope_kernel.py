@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes import _kernel_sysctl as sysctl
-from driftscan.scopes._knowledge import sysctl_defaults, sysctl_kernels
 from driftscan.scopes.kernel import SCOPE
+from driftscan.scopes.settings import sysctl
+from driftscan.scopes.settings.knowledge import sysctl_defaults, sysctl_kernels
 from tests.unit.conftest import look
 from tests.unit.scope_checks import Results, garbled, truncated, well_formed
 

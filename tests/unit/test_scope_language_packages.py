@@ -10,10 +10,10 @@ from driftscan.model.item import Item
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Built, Record, TreeBuilder
-from driftscan.scopes._language_records import gathered
-from driftscan.scopes._urls import without_credentials
 from driftscan.scopes.base import Parsed
+from driftscan.scopes.checkout.urls import without_credentials
 from driftscan.scopes.language_packages import SCOPE
+from driftscan.scopes.languages.records import gathered
 from tests.unit.handmade import manifest, snapshot
 
 

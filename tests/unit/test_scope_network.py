@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes import _firewall
-from driftscan.scopes._nftables import ruleset
 from driftscan.scopes.network import SCOPE
+from driftscan.scopes.settings import firewall
+from driftscan.scopes.settings.nftables import ruleset
 from tests.unit.conftest import look
 from tests.unit.scope_checks import Results, garbled, truncated, well_formed
 
@@ -197,7 +197,7 @@ def test_no_key_of_a_network_is_kept(tmp_path: Path) -> None:
 def test_matching() -> None:
     live = ["a 1 accept", "log prefix x 7 drop", "a 1 accept"]
     disk = ["a 1 accept", "drop log prefix x 7", "b 2 drop"]
-    assert sorted(_firewall.matched(live, disk)) == [
+    assert sorted(firewall.matched(live, disk)) == [
         ("a 1 accept", True, False),
         ("a 1 accept", True, True),
         ("b 2 drop", False, True),

@@ -12,9 +12,9 @@ from driftscan.collect.frames import BundleSink
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes import processes
-from driftscan.scopes._cgroup import unit_and_container
 from driftscan.scopes._identity import thread_kind
-from driftscan.scopes._proc import Process, command_line, deleted_library, own_processes, parse_stat
+from driftscan.scopes.proc.cgroup import unit_and_container
+from driftscan.scopes.proc.procfs import Process, command_line, deleted_library, own_processes, parse_stat
 from driftscan.scopes.processes import SCOPE
 from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
@@ -270,11 +270,11 @@ def test_psutil_and_the_probes_see_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     try:
         time.sleep(0.2)
         # this process and what it started are the auditor's own: look as another child would
-        from driftscan.scopes import _proc, _proc_local
+        from driftscan.scopes.proc import local, procfs
 
         none = lambda *_: frozenset()  # noqa: E731
-        monkeypatch.setattr(_proc, "own_processes", none)
-        monkeypatch.setattr(_proc_local, "own_processes", none)
+        monkeypatch.setattr(procfs, "own_processes", none)
+        monkeypatch.setattr(local, "own_processes", none)
         there = {item.key: item for item in SCOPE.parse(run_here()).items}
         here = {item.key: item for item in processes.look_here().items}
     finally:

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes._cron import crontab, is_time, split_percent
 from driftscan.scopes.schedules import SCOPE
+from driftscan.scopes.units.cron import crontab, is_time, split_percent
 from tests.unit.scope_checks import Recorded, Results, garbled, truncated, well_formed
 
 FLAVORS = ["arch", "bookworm", "bookworm-nopy", "busybox", "rpm", "sauced", "sauced-plain", "sysv"]

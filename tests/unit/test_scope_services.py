@@ -5,10 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
-from driftscan.scopes._init import started
-from driftscan.scopes._unit_files import parse_settings, unit_files
-from driftscan.scopes._units_live import live_units, moment
 from driftscan.scopes.services import SCOPE
+from driftscan.scopes.units.init import started
+from driftscan.scopes.units.unit_files import parse_settings, unit_files
+from driftscan.scopes.units.units_live import live_units, moment
 from tests.unit.scope_checks import Recorded, Results, garbled, truncated, well_formed
 
 FLAVORS = ["arch", "bookworm", "bookworm-nopy", "busybox", "rpm", "sauced", "sauced-plain", "sysv"]

@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.scopes._sockets import address, parse_holders, parse_sockets
+from driftscan.scopes.proc.inet import address, parse_holders, parse_sockets
 from driftscan.scopes.sockets import SCOPE
 from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 

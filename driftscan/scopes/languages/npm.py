@@ -9,9 +9,9 @@ from driftscan.model.item import Json
 from driftscan.model.ownership import resolve
 from driftscan.model.text import text
 from driftscan.model.tree import Entry
-from driftscan.scopes._language import Ecosystem, Look, Package, Shown, environment
 from driftscan.scopes._places import packaged
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.urls import without_credentials
+from driftscan.scopes.languages.base import Ecosystem, Look, Package, Shown, environment
 
 _WITHIN = re.compile(rb"/(?:node_modules|(?:site|dist)-packages|specifications|gems)/")
 _PNPM = re.compile(rb"\.pnpm/(?:@[^/+]+\+)?[^/@]+@([\w.+-]+)")

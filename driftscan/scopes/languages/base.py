@@ -78,7 +78,7 @@ class Ecosystem:
 
 def ecosystems() -> list[Ecosystem]:
     """Return every ecosystem of this package."""
-    return [module.ECOSYSTEM for module in modules("driftscan.scopes") if hasattr(module, "ECOSYSTEM")]
+    return [module.ECOSYSTEM for module in modules("driftscan.scopes.languages") if hasattr(module, "ECOSYSTEM")]
 
 
 def look(snapshot: Snapshot) -> Look:

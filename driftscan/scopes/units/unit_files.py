@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.scopes._unit_probes import CONTENTS, DIRECTORIES, LISTING, Entry, parse_contents, parse_listing
+from driftscan.scopes.units.unit_probes import CONTENTS, DIRECTORIES, LISTING, Entry, parse_contents, parse_listing
 
 _KINDS = "service|timer|socket|path|target|mount|automount|swap|slice"
 _UNIT_PATH = re.compile(rf"(?P<folder>.*/)(?P<name>[^/]+\.(?P<kind>{_KINDS}))", re.DOTALL)

@@ -9,8 +9,8 @@ from driftscan.model.item import Item, Json
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.redaction import redact
 from driftscan.model.text import text
-from driftscan.scopes._nftables import Ruleset, ruleset
 from driftscan.scopes.base import Probe
+from driftscan.scopes.settings.nftables import Ruleset, ruleset
 
 # `nft list` would load nf_tables where it is not loaded: there nothing is listed, for there is nothing.
 _TABLES = "[ ! -r /proc/modules ] || grep -q '^nf_tables ' /proc/modules || grep -qs ' nft_do_chain$' /proc/kallsyms"

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from driftscan.scopes._repositories import Distribution, Repository, is_true, sections, shown_files
 from driftscan.scopes.base import Probe, Results
+from driftscan.scopes.sources.base import Distribution, Repository, is_true, sections, shown_files
 
 SOURCES = Probe(
     "rpm-sources",

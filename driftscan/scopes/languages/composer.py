@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from posixpath import normpath
 
 from driftscan.model.item import Json
-from driftscan.scopes._language import Ecosystem, Look, Package, Shown
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.urls import without_credentials
+from driftscan.scopes.languages.base import Ecosystem, Look, Package, Shown
 
 _LIST = b"/composer/installed.json"
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import psutil
 
-from driftscan.scopes._proc import Process, Table, command_line, deleted_library, denied, own_processes, parse_stat
+from driftscan.scopes.proc.procfs import (
+    Process,
+    Table,
+    command_line,
+    deleted_library,
+    denied,
+    own_processes,
+    parse_stat,
+)
 
 
 def local_table() -> Table:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from driftscan.model.redaction import redact
 from driftscan.model.text import text
 from driftscan.scopes._common import iso_time
-from driftscan.scopes._history_logs import dated, moment, rotated
 from driftscan.scopes.base import Probe
+from driftscan.scopes.past.logs import dated, moment, rotated
 
 _BYTES = 1_152_000  # of wtmp, the newest: 3,000 records of 384 bytes, 2,880 of 400
 _COMMAND = 300  # characters

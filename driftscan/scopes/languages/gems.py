@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from driftscan.model.text import text
-from driftscan.scopes._language import Ecosystem, Look, Package, Shown, environment
+from driftscan.scopes.languages.base import Ecosystem, Look, Package, Shown, environment
 
 _SPEC = re.compile(rb"(.+)/specifications(?:/default)?/((.+?)-(\d[\w.]*)(?:-[\w.-]+)?)\.gemspec")
 _EXECUTABLES = re.compile(rb"\.executables\s{0,9}=\s{0,9}\[([^\]]{0,4000})\]")

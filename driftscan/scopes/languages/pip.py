@@ -7,9 +7,9 @@ from posixpath import normpath
 from typing import NamedTuple
 
 from driftscan.model.text import text
-from driftscan.scopes._language import Ecosystem, Look, Package, Shown, environment
-from driftscan.scopes._language_records import gathered
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.urls import without_credentials
+from driftscan.scopes.languages.base import Ecosystem, Look, Package, Shown, environment
+from driftscan.scopes.languages.records import gathered
 
 _PREFIX = re.compile(rb"(.*?)/lib(?:32|64)?/(?:python|pypy)[\d.]*/(?:site|dist)-packages")
 _WITHIN = re.compile(rb"/(?:site|dist)-packages/")  # copies that a package carries inside itself are none

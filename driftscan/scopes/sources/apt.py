@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from driftscan.model.outcome import Outcome
 from driftscan.model.text import text
 from driftscan.scopes._common import whole_lines
-from driftscan.scopes._repositories import Distribution, Repository, is_true, shown_files
 from driftscan.scopes.base import Probe, Results
 from driftscan.scopes.managers.apt import stanzas
+from driftscan.scopes.sources.base import Distribution, Repository, is_true, shown_files
 
 SOURCES = Probe(
     "apt-sources",

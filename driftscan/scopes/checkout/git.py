@@ -9,10 +9,10 @@ from typing import NamedTuple
 from driftscan.model.directories import Directories
 from driftscan.model.text import text
 from driftscan.model.tree import Entry
-from driftscan.scopes._checkout_status import Status, compare
-from driftscan.scopes._git_ignore import Pattern, patterns
-from driftscan.scopes._git_index import parse as parse_index
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.git_ignore import Pattern, patterns
+from driftscan.scopes.checkout.git_index import parse as parse_index
+from driftscan.scopes.checkout.status import Status, compare
+from driftscan.scopes.checkout.urls import without_credentials
 
 NAMES = frozenset({b".git", b"HEAD", b".gitignore"})
 _READABLE = 1 << 20

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 
 from driftscan.model.text import text
 from driftscan.scopes._common import whole_lines
-from driftscan.scopes._repositories import Distribution, Repository, sections, shown_files
 from driftscan.scopes.base import Probe, Results
+from driftscan.scopes.sources.base import Distribution, Repository, sections, shown_files
 
 PACMAN = Probe(
     "pacman-sources",

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from driftscan.model.item import Json
 from driftscan.model.redaction import redact
 from driftscan.model.text import text
-from driftscan.scopes._content_read import PLAIN_OPENSSH
-from driftscan.scopes._secret_files import is_example, is_history, names_secret
+from driftscan.scopes.texts.read import PLAIN_OPENSSH
+from driftscan.scopes.texts.secret_files import is_example, is_history, names_secret
 
 _MOST = 50  # secrets of one file that are told
 

@@ -10,7 +10,7 @@ from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry, walk
 from driftscan.scopes._follow import other_roots
-from driftscan.scopes._secret_files import is_example, names_secret
+from driftscan.scopes.texts.secret_files import is_example, names_secret
 
 SIZE_LIMIT = 256 << 10  # bytes of one file in /etc, where a packaged file full of comments may be long
 _ELSEWHERE = 64 << 10

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from driftscan.model.directories import Directories
 from driftscan.model.tree import Entry
-from driftscan.scopes._git_ignore import Pattern, ignored
-from driftscan.scopes._git_index import Tracked
+from driftscan.scopes.checkout.git_ignore import Pattern, ignored
+from driftscan.scopes.checkout.git_index import Tracked
 
 _SHOWN = 50
 _UNKNOWN = 20_000  # untracked files that are looked at

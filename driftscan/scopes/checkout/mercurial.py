@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from driftscan.scopes._git_index import Tracked
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.git_index import Tracked
+from driftscan.scopes.checkout.urls import without_credentials
 
 HG_FILES = (b"hgrc", b"branch", b"dirstate", b"requires")
 SVN_FILES = (b"entries",)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from driftscan.model.text import text
-from driftscan.scopes._language import Ecosystem, Look, Package, Shown
-from driftscan.scopes._urls import without_credentials
+from driftscan.scopes.checkout.urls import without_credentials
+from driftscan.scopes.languages.base import Ecosystem, Look, Package, Shown
 
 _LINE = re.compile(rb'"([\w-]{1,100}) ([\w.+-]{1,60}) \(([^()"]{0,500})\)" = \[([^\]]{0,2000})\]')
 _WORD = re.compile(rb'"([^"/\0]{1,200})"')

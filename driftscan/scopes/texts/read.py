@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from driftscan.model.text import text
-from driftscan.scopes._content_choice import Wanted
 from driftscan.scopes._follow import shell_word
 from driftscan.scopes.base import Probe
+from driftscan.scopes.texts.choice import Wanted
 
 _AT_ONCE = 200  # paths in one call: the shell copies its words, and a command line has an end
 _PLACES = 3  # that are named of those where files were left out

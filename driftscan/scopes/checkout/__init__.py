@@ -1,0 +1,1 @@
+"""Git, Mercurial and Subversion read without running them; for the scope `checkouts`."""

@@ -1,0 +1,1 @@
+"""What packages say in their scripts and configuration that they make; for the scope `declarations`."""

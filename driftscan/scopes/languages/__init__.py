@@ -1,0 +1,1 @@
+"""Package managers of languages, one module each; for the scope `language_packages`."""

@@ -1,0 +1,1 @@
+"""Logs of package managers and logins; for the scope `history`."""

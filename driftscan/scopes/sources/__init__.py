@@ -1,0 +1,1 @@
+"""Package repositories, one module per family of managers; for the scope `repositories`."""

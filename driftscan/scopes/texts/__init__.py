@@ -1,0 +1,1 @@
+"""Text of configuration: which files, how they are read, which secrets lie in them; for the scope `contents`."""

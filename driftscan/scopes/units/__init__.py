@@ -1,0 +1,1 @@
+"""What starts things: units of systemd, init scripts, crontabs; for the scopes `services` and `schedules`."""
