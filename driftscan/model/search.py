@@ -91,7 +91,7 @@ def _listing(names: frozenset[bytes], endings: tuple[bytes, ...]) -> Told:
 
 
 def _one_of(words: Iterable[bytes]) -> bytes:
-    """Return an expression for one of `words` and a NUL; by their first letters, for there is seldom more to compare."""
+    """Return an expression for one of `words` and a NUL, by first letters: there is seldom more to compare."""
     firsts: dict[bytes, list[bytes]] = {}
     for word in sorted(words):
         firsts.setdefault(word[:2], []).append(re.escape(word[2:]))
