@@ -37,9 +37,7 @@ _EXTRACTED = (b"/etc/pki/ca-trust/extracted", b"/etc/ca-certificates/extracted",
 _BYPRODUCT = re.compile(
     rb".*(?:\.cache(?:-\d{1,2})?|\.compiled|/(?:fonts|encodings)\.(?:dir|scale)|/plugins\.dat|/\.uuid)", re.DOTALL
 )
-_LISTS_BYPRODUCT = re.compile(
-    rb"(?:\.cache(?:-\d{1,2})?|\.compiled|\.elc|\0(?:fonts|encodings)\.(?:dir|scale)|\0plugins\.dat|\0\.uuid)\0"
-)
+_LISTS_BYPRODUCT = re.compile(rb"\.(?:cache(?:-\d{1,2})?|compiled|dat|dir|elc|scale|uuid)\0")
 # What a tool of the base system builds at one place: locales, the hardware database, indices, the linker's cache.
 _BUILT = (
     b"/usr/lib/locale/locale-archive", b"/usr/lib/udev/hwdb.bin", b"/etc/udev/hwdb.bin", b"/usr/share/info/dir",

@@ -12,7 +12,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
 from driftscan.report.as_table import cell, cut
 from driftscan.report.base import Audit
-from driftscan.report.finds import gathered
+from driftscan.report.finds import count, gathered
 from driftscan.scopes.base import scopes
 
 FORMAT = "text"
@@ -145,7 +145,7 @@ def _finds(report: Audit, width: int) -> Iterable[str]:
         return
     files = sum(find.files for find in finds)
     rows, said = gathered(finds, report.judgement.findings)
-    told = f"{files:,} files in {len(finds):,} finds" if finds else "nothing"
+    told = f"{count(files, 'file')} in {count(len(finds), 'find')}" if finds else "nothing"
     yield from _title(f"Unexplained: {told}" + (f", {said:,} of them named above" if said else ""), width)
     for row in rows[:_ROWS]:
         yield from _wrapped(f"{row.subject} {row.words}", width, "    ")

@@ -102,10 +102,15 @@ def _amount(finds: Sequence[Find]) -> str:
     files, size = sum(find.files for find in finds), sum(find.size for find in finds)
     if len(finds) == 1 and finds[0].kind != "d":
         return amount(size) if files else _KINDS.get(finds[0].kind, "")
-    return f"{files:,} files, {amount(size)}" if files != 1 else f"1 file, {amount(size)}"
+    return f"{count(files, 'file')}, {amount(size)}"
 
 
 _KINDS = {"l": "", "p": "fifo", "s": "socket", "b": "device", "c": "device"}
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with what it counts: 1 file, 1,240 files."""
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def amount(size: float) -> str:

@@ -94,7 +94,7 @@ def test_certificates_of_an_image(root: Path) -> None:
     assert chain["self_signed"] is False
     assert found["/etc/haproxy/both.pem"].attributes["key_path"] == "/etc/haproxy/both.pem"
     assert found["/opt/app/server.der"].attributes["fingerprint"] == shop["fingerprint"]
-    assert parsed_.notes == ["1 bundles with 20 certificates counted, not listed"]
+    assert parsed_.notes == ["bundles of authorities: 1, with 20 certificates; counted, not listed"]
     assert list(parsed_.unparsed) == ["certificates"]
 
 
