@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)  # what is slow is measured in benchmarks, not by a test
+settings.load_profile("house")
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,11 +1,9 @@
 """The collector: one scan of one host, from an open connection to a snapshot."""
 
-import gc
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -15,6 +13,7 @@ from driftscan.collect.assemble import Seen, assemble
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import NOT_RUN, Link, Results, run_more_tasks, run_tasks
 from driftscan.errors import TransportError
+from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
@@ -24,7 +23,6 @@ from driftscan.scopes.files import MOUNTS
 from driftscan.transport.base import CommandTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from concurrent.futures import Future
 
 _FILES = "files"
@@ -78,7 +76,7 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
     def watch(scope: str) -> None:
         progress(scope, tree.builder.entries)
 
-    with _no_garbage_collection():
+    with no_garbage_collection():
         small, parsed = _both_lanes(link, wish, asked, tree, watch)
         built = tree.builder.finish()
         ownership = _ownership(parsed, small, tree.builder)
@@ -125,18 +123,6 @@ def _can_look(scope: Scope, link: Link) -> bool:
     """Whether there is a way to look at all: what needs a running kernel is not looked at in an image."""
     follows = scope.derive is not None or scope.follow is not None
     return link.transport.live or follows or any(not probe.live for probe in scope.probes)
-
-
-@contextmanager
-def _no_garbage_collection() -> "Iterator[None]":
-    """Hold the collector of cycles back: half a million small tuples make none, and looking for them costs a third."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _both_lanes(

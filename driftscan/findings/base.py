@@ -10,6 +10,7 @@ from driftscan.explain.view import View
 from driftscan.findings.finds import Find, finds
 from driftscan.model.discovery import modules
 from driftscan.model.finding import Finding, Severity
+from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.item import Json
 from driftscan.model.text import raw, text
 
@@ -74,6 +75,13 @@ def rules() -> Mapping[str, Rule]:
 
 def judge(view: View) -> Judgement:
     """Return what the rules have to say of the snapshot that `view` shows."""
+    with no_garbage_collection():
+        findings, unjudged = _findings(view)
+        return Judgement(findings, unjudged, finds(view) if view.seen("packages") else (), shares(view))
+
+
+def _findings(view: View) -> tuple[list[Finding], dict[str, tuple[str, ...]]]:
+    """Return what every rule finds, the gravest first, and the rules that could not judge."""
     findings: list[Finding] = []
     unjudged: dict[str, tuple[str, ...]] = {}
     for family in families():
@@ -83,7 +91,7 @@ def judge(view: View) -> Judgement:
             findings += [finding for finding in family.find(view) if finding.rule not in silent]
     findings = _by_place(findings, view)
     findings.sort(key=lambda finding: (-finding.severity.rank, finding.rule, finding.subject))
-    return Judgement(findings, unjudged, finds(view) if view.seen("packages") else (), shares(view))
+    return findings, unjudged
 
 
 def _by_place(findings: Sequence[Finding], view: View) -> list[Finding]:

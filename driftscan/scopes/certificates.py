@@ -115,7 +115,9 @@ def parse(snapshot: Snapshot, results: Results) -> Parsed:
             Item("certificates", name, _attributes(path, one, key, used))
             for name, one in zip(numbered([text(path)] * len(known)), known, strict=True)
         ]
-    notes += [f"bundles of authorities: {bundles}, with {authorities} certificates; counted, not listed"] if bundles else []
+    notes += (
+        [f"bundles of authorities: {bundles}, with {authorities} certificates; counted, not listed"] if bundles else []
+    )
     unparsed = {"certificates": not_understood(strange, "certificates")} if strange else {}
     return Parsed(items, unparsed, {"certificates": ", ".join(denied[:5])} if denied else {}, notes=notes)
 
