@@ -137,10 +137,13 @@ def _linked_version(entry: Entry) -> str | None:
     return text(found[1]) if found else None
 
 
+_FROM_INDEX = re.compile(r"/-/[^/]+\.tgz(?:#|$)")  # as every registry spells its tarballs
+
+
 def _origin(resolved: Json, entry: Entry) -> str:
     if entry.kind == "l" and not _PNPM.search(entry.link):
         return f"link to {text(entry.link)}"
-    if not isinstance(resolved, str) or resolved.startswith("https://registry.npmjs.org/"):
+    if not isinstance(resolved, str) or _FROM_INDEX.search(resolved):
         return "index"
     return without_credentials(resolved.encode("utf-8", "replace"))[0]
 
