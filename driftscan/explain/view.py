@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from driftscan.explain.paths import Explained, explain
+from driftscan.explain.references import References
 from driftscan.model.directories import Directories
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import Outcome
@@ -79,10 +80,15 @@ class View:
         """What is known of a path beyond the tree: digest, capabilities, acl, xattrs, flags, not_walked."""
         return {raw(item.key): item.attributes for item in self.snapshot.items if item.scope == "files"}
 
-    @cached_property
+    @property
     def facts(self) -> Mapping[str, Json]:
         """The facts of the host as a whole by name."""
-        return {item.key: item.attributes.get("value") or item.volatile.get("reading") for item in self.of("system")}
+        return self.snapshot.facts
+
+    @cached_property
+    def references(self) -> References:
+        """Which files name a path, and which links lead to it."""
+        return References(self)
 
     @cached_property
     def systems(self) -> frozenset[bytes]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from driftscan.explain.applications import run_by
-from driftscan.explain.references import References
 from driftscan.explain.view import View
 from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
@@ -36,10 +35,9 @@ def find(view: View) -> Iterator[Finding]:
     """Name every application without a user, where it is certain that there is none."""
     if not all(view.whole(scope) for scope in _NEEDS):
         return
-    references = References(view)
     for item in islice(view.of("applications"), _MANY):
         path = raw(item.key)
-        if _judged(item) and not run_by(view, path) and not _named(view, references, path):
+        if _judged(item) and not run_by(view, path) and not _named(view, path):
             has = item.attributes
             yield IDLE.finding(item.key, {"kinds": has["kinds"], "version": has["version"], "marks": has["markers"]})
 
@@ -49,12 +47,12 @@ def _judged(item: Item) -> bool:
     return bool(kinds) and not kinds & _SILENT and not item.key.startswith(("/home/", "/root/"))
 
 
-def _named(view: View, references: References, path: bytes) -> bool:
+def _named(view: View, path: bytes) -> bool:
     """Whether configuration names `path`, or a link that leads into it; a link alone runs nothing."""
-    for who in references.to(path):
+    for who in view.references.to(path):
         if raw(who) not in view.snapshot.links:
             return True
-        if any(raw(by) not in view.snapshot.links for by in references.to(raw(who))):
+        if any(raw(by) not in view.snapshot.links for by in view.references.to(raw(who))):
             return True
     return False
 

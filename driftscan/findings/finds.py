@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from driftscan.explain.applications import run_by
 from driftscan.explain.paths import Stranger
-from driftscan.explain.references import References
 from driftscan.explain.view import View
 from driftscan.model.directories import Measure
 from driftscan.model.item import Item
@@ -48,14 +47,13 @@ def finds(view: View) -> list[Find]:
     """Return every find, in the order of paths."""
     roots = {raw(item.key): item for item in view.of("applications")}
     in_order = sorted(roots)
-    references = References(view)
     found: list[Find] = []
     for stranger in view.explained.strangers:
         apart = _apart(stranger.entry, in_order)
-        found += [_find(view, entry, roots, references) for path in apart if (entry := view.directories.entry(path))]
+        found += [_find(view, entry, roots) for path in apart if (entry := view.directories.entry(path))]
         rest = _rest(view, stranger, apart)
         if rest is not None:
-            found.append(_find(view, stranger.entry, roots, references, rest, stranger.explained))
+            found.append(_find(view, stranger.entry, roots, rest, stranger.explained))
     return sorted(found, key=lambda find: find.path)
 
 
@@ -110,7 +108,6 @@ def _find(
     view: View,
     entry: Entry,
     roots: Mapping[bytes, Item],
-    references: References,
     measured: Measure | None = None,
     explained: Mapping[str, int] | None = None,
 ) -> Find:
@@ -131,7 +128,7 @@ def _find(
         target=text(entry.link),
         application=_application(root) if root is not None else "",
         runs=tuple(run_by(view, entry.path)),
-        refers=tuple(references.to(entry.path)),
+        refers=tuple(view.references.to(entry.path)),
         names=_names(view, entry, measured),
     )
 

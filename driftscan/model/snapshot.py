@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from driftscan.model.directories import Directories
-from driftscan.model.item import Item
+from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.ownership import Ownership, resolve
@@ -69,6 +69,11 @@ class Snapshot:
         if outcome is None or not (outcome.seen or self.manifests):
             return None
         return Ownership(self.manifests, self.links)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Json]:
+        """The facts of the host as a whole by name."""
+        return {item.key: item.attributes.get("value") or item.volatile.get("reading") for item in self.of("system")}
 
     @property
     def complete(self) -> bool:

@@ -1,7 +1,6 @@
 """The format `text`: an audit that a person reads in five minutes."""
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -12,6 +11,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
 from driftscan.report.as_table import cell, cut
 from driftscan.report.base import Audit
+from driftscan.report.findings import evidence, wrapped
 from driftscan.report.finds import count, gathered
 from driftscan.scopes.base import scopes
 
@@ -24,11 +24,7 @@ _FACES = (
     ("host", ("hostname", "release name", "release file", "architecture", "kernel release", "init")),
     ("machine", ("virtualization", "cpus", "memory", "timezone", "locale", "boot time")),
 )
-
-
 _BEFORE = {"boot time": "up since ", "kernel release": "kernel "}
-
-
 _VALUES = 4  # values of a finding's evidence
 _LENGTH = 60  # characters of one
 
@@ -55,9 +51,9 @@ def path(answer: Mapping[str, Json], width: int) -> Iterable[str]:
         find = answer["find"]
         told = "nothing explains it" + (f"; it is part of the find {cell(find)}" if find not in (None, where) else "")
     there = "" if answer["there"] else "not there; "
-    yield from _wrapped(f"{where}: {there}{told}", width, "  ")
+    yield from wrapped(f"{where}: {there}{told}", width, "  ")
     for finding in answer["findings"]:
-        yield from _wrapped(f"  {shown(finding)}", width, "    ")
+        yield from wrapped(f"  {shown(finding)}", width, "    ")
 
 
 def _head(report: Audit, width: int) -> Iterable[str]:
@@ -71,11 +67,11 @@ def _head(report: Audit, width: int) -> Iterable[str]:
     for label, names in _FACES:
         told = ", ".join(f"{_BEFORE.get(name, '')}{cell(facts[name])}" for name in names if facts.get(name))
         if told:
-            yield from _wrapped(f"{label:<11}{told}", width, " " * 11)
+            yield from wrapped(f"{label:<11}{told}", width, " " * 11)
     shares = report.judgement.shares
     told = ", ".join(f"{_percent(shares[n].explained, shares[n].total)} of {n}" for n in _FIRST if n in shares)
     if told:
-        yield from _wrapped(f"{'explained':<11}{told}", width, " " * 11)
+        yield from wrapped(f"{'explained':<11}{told}", width, " " * 11)
 
 
 def _percent(part: int, whole: int) -> str:
@@ -87,7 +83,7 @@ def _percent(part: int, whole: int) -> str:
 
 def _facts(snapshot: Snapshot) -> dict[str, Json]:
     """Return the facts of the host as a whole by name, numbers with their units."""
-    facts = {item.key: item.attributes.get("value") or item.volatile.get("reading") for item in snapshot.of("system")}
+    facts = dict(snapshot.facts)
     memory, cpus = str(facts.get("memory")), str(facts.get("cpus"))
     if memory.isdecimal():
         facts["memory"] = f"{int(memory) / (1 << 30):.1f} GiB memory"
@@ -120,22 +116,13 @@ def _rule(mark: str, same: Sequence[Finding], report: Audit, width: int) -> Iter
     indent = " " * (_INDENT + 2 * (not grave))
 
     def lines(values: int) -> list[str]:
-        told = [f"{shown(finding.subject)}{_evidence(finding, values)}" for finding in same[:_SUBJECTS]]
+        told = [f"{shown(finding.subject)}{evidence(finding, values, _LENGTH)}" for finding in same[:_SUBJECTS]]
         if len(same) > _SUBJECTS:
             told.append(f"and {len(same) - _SUBJECTS:,} more: {_command(report, 'findings', '--rule', first.rule)}")
-        return _wrapped(f"{mark:<{_INDENT}}{rule}: {'; '.join(told)}", width, indent)
+        return wrapped(f"{mark:<{_INDENT}}{rule}: {'; '.join(told)}", width, indent)
 
     room = len(lines(0)) + (first.severity.rank >= Severity.HIGH.rank)
     return next(told for values in range(_VALUES, -1, -1) if len(told := lines(values)) <= room or not values)
-
-
-def _evidence(finding: Finding, values: int) -> str:
-    told = [
-        f"{name} {cut(cell(value), _LENGTH)}"
-        for name, value in finding.evidence.items()
-        if value not in (None, "", [], False) and value != finding.subject
-    ]
-    return f" ({', '.join(told[:values])})" if told[:values] else ""
 
 
 def _finds(report: Audit, width: int) -> Iterable[str]:
@@ -148,7 +135,7 @@ def _finds(report: Audit, width: int) -> Iterable[str]:
     told = f"{count(files, 'file')} in {count(len(finds), 'find')}" if finds else "nothing"
     yield from _title(f"Unexplained: {told}" + (f", {said:,} of them named above" if said else ""), width)
     for row in rows[:_ROWS]:
-        yield from _wrapped(f"{row.subject} {row.words}", width, "    ")
+        yield from wrapped(f"{row.subject} {row.words}", width, "    ")
     if len(rows) > _ROWS:
         yield f"and {len(rows) - _ROWS:,} more: {_command(report, 'finds')}"
 
@@ -162,16 +149,11 @@ def _explained(report: Audit, width: int) -> Iterable[str]:
     for scope, share in shares.items():
         kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(share.counts.items(), key=_most_first))
         told.append(f"{share.explained:,} of {share.total:,} {scope}" + (f" ({kinds})" if kinds else ""))
-    yield from _wrapped("; ".join(told), width)
+    yield from wrapped("; ".join(told), width)
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
     return -counted[1], counted[0]
-
-
-def _wrapped(words: str, width: int, indent: str = "") -> list[str]:
-    """Break a line; not at hyphens, for paths and names have some and are copied."""
-    return textwrap.wrap(words, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _title(words: str, width: int) -> Iterable[str]:
@@ -189,7 +171,7 @@ def _coverage(report: Audit, width: int) -> Iterable[str]:
         "Coverage: " + ("all that was asked for was seen" if report.snapshot.complete else "NOT COMPLETE"), width
     )
     for line in _blind_spots(report):
-        yield from _wrapped(shown(line), width, "  ")
+        yield from wrapped(shown(line), width, "  ")
 
 
 def _blind_spots(report: Audit) -> Iterable[str]:
@@ -223,9 +205,9 @@ def _next(report: Audit, width: int) -> Iterable[str]:
     if not report.snapshot.complete:
         steps.append("See what could not be seen (Coverage, above); run again as root, or with --sudo.")
     for number, step in enumerate(steps, 1):
-        yield from _wrapped(f"{number}. {step}" if len(steps) > 1 else step, width, "   ")
+        yield from wrapped(f"{number}. {step}" if len(steps) > 1 else step, width, "   ")
     more = [_command(report, "strata"), _command(report, "runbook")]
     if findings:
         rule = shown(shlex.join(["driftscan", "rules", "show", findings[0].rule]))
         more = [_command(report, "findings"), rule, *more]
-    yield from _wrapped("; ".join(more), width)
+    yield from wrapped("; ".join(more), width)

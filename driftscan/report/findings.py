@@ -7,7 +7,7 @@ from itertools import groupby
 from driftscan.model.finding import Finding
 from driftscan.model.item import Json
 from driftscan.model.text import shown
-from driftscan.report.as_table import cell
+from driftscan.report.as_table import cell, cut
 
 HEADERS = ("severity", "rule", "subject", "evidence")
 
@@ -23,21 +23,25 @@ def listed(findings: Sequence[Finding], width: int) -> Iterable[str]:
         same = list(group)
         if number:
             yield ""
-        yield from _wrapped(f"{same[0].severity.value.upper()}  {same[0].title}  [{same[0].rule}]", width, "  ")
+        yield from wrapped(f"{same[0].severity.value.upper()}  {same[0].title}  [{same[0].rule}]", width, "  ")
         for finding in same:
-            yield from _wrapped(f"  {shown(finding.subject)}{evidence(finding)}", width, "      ")
-        yield from _wrapped(f"  -> {same[0].advice}", width, "     ")
+            yield from wrapped(f"  {shown(finding.subject)}{evidence(finding)}", width, "      ")
+        yield from wrapped(f"  -> {same[0].advice}", width, "     ")
 
 
-def evidence(finding: Finding) -> str:
-    """Return all evidence of a finding in words, in brackets; "" where there is none."""
+def evidence(finding: Finding, values: int | None = None, length: int | None = None) -> str:
+    """Return the first `values` of a finding's evidence in brackets, each cut to `length` characters; None: no limit.
+
+    "" where there is none.
+    """
     told = [
-        f"{name} {cell(value)}"
+        f"{name} {cell(value) if length is None else cut(cell(value), length)}"
         for name, value in finding.evidence.items()
         if value not in (None, "", [], False) and value != finding.subject
-    ]
+    ][:values]
     return f" ({', '.join(told)})" if told else ""
 
 
-def _wrapped(words: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(words, width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True)
+def wrapped(words: str, width: int, indent: str = "") -> list[str]:
+    """Break a line; not at hyphens, for paths and names have some and are copied."""
+    return textwrap.wrap(words, width, subsequent_indent=indent, break_on_hyphens=False)

@@ -58,8 +58,17 @@ def numbered(keys: Iterable[str]) -> list[str]:
     return out
 
 
+def shell_words(paths: Iterable[bytes]) -> list[str]:
+    """Return `paths` as words of a shell line, quoted."""
+    return [shell_word(path.decode("utf-8", "surrogateescape")) for path in paths]
+
+
+def shell_word(word: str) -> str:
+    """Return `word` quoted for the shell."""
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
 def show_files(name: str, paths: Iterable[bytes], timeout: float = 120.0) -> Probe:
     """Return a probe that shows the files at `paths`, absolute and without `$R`, whole (see `ProbeResult.files`)."""
-    words = [path.decode("utf-8", "surrogateescape").replace("'", "'\\''") for path in paths]
-    script = "\n".join(f"ds_file '{word}'" for word in words) or "ds_absent 'nothing to look at'"
+    script = "\n".join(f"ds_file {word}" for word in shell_words(paths)) or "ds_absent 'nothing to look at'"
     return Probe(name, script, timeout=timeout, limit=256 << 20)

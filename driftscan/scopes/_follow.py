@@ -1,7 +1,5 @@
 """What scopes share that look a second time, at files that the survey has shown."""
 
-from collections.abc import Iterable
-
 from driftscan.model.snapshot import Snapshot
 from driftscan.scopes._places import systems
 from driftscan.scopes.base import Probe
@@ -10,16 +8,6 @@ from driftscan.scopes.base import Probe
 def no_tree() -> Probe:
     """Return the probe of a scope that cannot look, for nobody knows which files there are."""
     return Probe("tree", "ds_denied 'the files of the host were not seen'")
-
-
-def shell_words(paths: Iterable[bytes]) -> list[str]:
-    """Return `paths` as words of a shell line, quoted."""
-    return [shell_word(path.decode("utf-8", "surrogateescape")) for path in paths]
-
-
-def shell_word(word: str) -> str:
-    """Return `word` quoted for the shell."""
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def other_roots(snapshot: Snapshot) -> tuple[bytes, ...]:

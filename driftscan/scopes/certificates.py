@@ -9,8 +9,8 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.ownership import resolve
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
-from driftscan.scopes._common import not_understood, numbered
-from driftscan.scopes._follow import no_tree, other_roots, shell_words
+from driftscan.scopes._common import not_understood, numbered, shell_words
+from driftscan.scopes._follow import no_tree, other_roots
 from driftscan.scopes._x509 import Certificate, certificates
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
 

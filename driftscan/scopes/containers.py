@@ -6,9 +6,9 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
-from driftscan.scopes._common import numbered
+from driftscan.scopes._common import numbered, shell_words
 from driftscan.scopes._container_files import FILES, Machine, files_to_read, machines_in_tree, read
-from driftscan.scopes._follow import no_tree, shell_words
+from driftscan.scopes._follow import no_tree
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
 
 COLUMNS = (

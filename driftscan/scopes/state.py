@@ -10,7 +10,8 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 from driftscan.model.tree import Entry
-from driftscan.scopes._follow import no_tree, other_roots, shell_words
+from driftscan.scopes._common import shell_words
+from driftscan.scopes._follow import no_tree, other_roots
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
 from driftscan.scopes.files import Names
 

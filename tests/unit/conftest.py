@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from driftscan.collect.bundle import Task, by_scope, new_nonce, program
+from driftscan.collect.bundle import Task, new_nonce, program
 from driftscan.collect.frames import BundleSink
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes.base import scopes
@@ -36,10 +36,14 @@ class Recordings:
 
 def look(root: Path, scope: str, shell: str = "sh") -> dict[str, ProbeResult]:
     """Run the probes of a scope that need no running kernel below `root`, as the transport `image` does."""
-    tasks = [Task(scope, probe) for probe in scopes()[scope].probes if not probe.live]
+    return run_below(root, [Task(scope, probe) for probe in scopes()[scope].probes if not probe.live], shell)
+
+
+def run_below(root: Path, tasks: list[Task], shell: str) -> dict[str, ProbeResult]:
+    """Run tasks of one scope below `root` and return their results by the probes' names."""
     nonce = new_nonce()
     sink = BundleSink(tasks, nonce)
-    command = [*shell.split(), "-c", program(tasks, nonce, str(root)).decode()]
+    command = [*shell.split(), "-c", program(tasks, nonce, str(root)).decode("utf-8", "surrogateescape")]
     stdin, held_open = os.pipe()  # its end would end the bundle
     try:
         ended = subprocess.run(
@@ -51,7 +55,7 @@ def look(root: Path, scope: str, shell: str = "sh") -> dict[str, ProbeResult]:
     sink.stdout(ended.stdout)
     sink.stderr(ended.stderr)
     sink.finish(Outcome.FAILED, "the shell ended")
-    return by_scope(sink.results, scope)
+    return {probe: result for (_, probe), result in sink.results.items()}
 
 
 def cut(results: dict[str, ProbeResult], probe: str, size: int) -> dict[str, ProbeResult]:

@@ -1,18 +1,17 @@
 """What tests of scopes with a follow share: a directory as an image, its file tree, and the second look at it."""
 
 import os
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from driftscan.collect.bundle import Task, by_scope, new_nonce, program
-from driftscan.collect.frames import BundleSink
+from driftscan.collect.bundle import Task
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
-from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.model.outcome import ProbeResult
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Record
 from driftscan.scopes.base import Parsed, scopes
+from tests.unit.conftest import run_below
 from tests.unit.handmade import snapshot, tree
 
 
@@ -49,22 +48,7 @@ def look_again(root: Path, scope: str, first: Snapshot, shell: str = "sh") -> di
     """Run the probes of a scope's second look below `root`, as the transport `image` does."""
     follow = scopes()[scope].follow
     assert follow is not None
-    tasks = [Task(scope, probe) for probe in follow.probes(first)]
-    nonce = new_nonce()
-    sink = BundleSink(tasks, nonce)
-    stdin, held_open = os.pipe()  # its end would end the bundle
-    try:
-        ended = subprocess.run(
-            [*shell.split(), "-c", program(tasks, nonce, str(root)).decode("utf-8", "surrogateescape")],
-            stdin=stdin, capture_output=True, check=False, timeout=60, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        os.close(stdin)
-        os.close(held_open)
-    sink.stdout(ended.stdout)
-    sink.stderr(ended.stderr)
-    sink.finish(Outcome.FAILED, "the shell ended")
-    return by_scope(sink.results, scope)
+    return run_below(root, [Task(scope, probe) for probe in follow.probes(first)], shell)
 
 
 def parsed(root: Path, scope: str, first: Snapshot, shell: str = "sh") -> Parsed:

@@ -60,10 +60,6 @@ def _pattern(line: bytes, base: bytes) -> Pattern | None:
     return Pattern(base, negated, directories, anchored, parts)
 
 
-def _part(part: bytes) -> object:
-    return _DEEP if len(part) > 1 and not part.strip(b"*") else _tokens(part)
-
-
 def _tokens(part: bytes) -> bytes | tuple[_Token, ...]:
     """Return a pattern for one name: the name itself where nothing in it is special."""
     if not any(special in part for special in (b"*", b"?", b"[", b"\\")):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from driftscan.model.text import text
-from driftscan.scopes._follow import shell_word
+from driftscan.scopes._common import shell_word
 from driftscan.scopes.base import Probe
 from driftscan.scopes.texts.choice import Wanted
 
