@@ -14,7 +14,8 @@ class Column:
     `volatile` values (pid, start time …) change without anything having changed: they are kept beside the item,
     for its newest sighting only. A column with `owner_of` is filled by the collector: it names the package that owns
     the path in the attribute `owner_of`; "" where the package database was read and no package owns that path, None
-    where it could not be read or there is no path.
+    where it could not be read or there is no path. `golden` columns are what a baseline declares and what drift is
+    told by; the others describe, or follow from these.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Column:
     doc: str
     volatile: bool = False
     owner_of: str = ""
+    golden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from driftscan.scopes.managers.base import segments, stdout
 COLUMNS = (
     Column("name", "text", "Name of the alternative"),
     Column("link", "text", "The path that people use, a link by way of /etc/alternatives"),
-    Column("status", "text", "auto: the choice with the highest priority is taken; manual: somebody chose"),
-    Column("value", "text", "The path in use; empty when there is no link"),
+    Column(
+        "status", "text", "auto: the choice with the highest priority is taken; manual: somebody chose", golden=True
+    ),
+    Column("value", "text", "The path in use; empty when there is no link", golden=True),
     Column("best", "text", "The choice with the highest priority"),
     Column("choices", "json", "Every choice as [path, priority]"),
     Column("slaves", "json", "Names that follow the choice, each as [name, link]"),

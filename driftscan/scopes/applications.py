@@ -17,9 +17,11 @@ from driftscan.scopes.files import Names
 
 COLUMNS = (
     Column("path", "text", "Root: the outermost directory with a mark; of a deployed archive, the archive"),
-    Column("kinds", "json", "ruby, node, python, php, java, go, rust, elixir, perl, dotnet, docker, static"),
+    Column(
+        "kinds", "json", "ruby, node, python, php, java, go, rust, elixir, perl, dotnet, docker, static", golden=True
+    ),
     Column("name", "text", "Name that it gives itself; else that of the directory"),
-    Column("version", "text", "Version that it gives itself; else the release that `current` leads to"),
+    Column("version", "text", "Version that it gives itself; else the release that `current` leads to", golden=True),
     Column("markers", "json", "Files by which it was recognised, relative to the root; the topmost, the root's first"),
     Column("marks", "integer", "How many such files there are in all"),
     Column("procfile", "json", "Type and command of every process in its Procfile, secrets replaced"),

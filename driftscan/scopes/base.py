@@ -102,6 +102,13 @@ class Scope(Protocol):
     def local(self) -> Callable[[], Parsed] | None:
         """A way to look at this very machine without probes, where there is a better one."""
 
+    @property
+    def golden(self) -> Callable[[Item], bool]:
+        """Whether a baseline declares an item even where something explains it: its state is somebody's decision.
+
+        Only scopes with golden columns are compared with a baseline at all.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ItemScope:
@@ -115,6 +122,7 @@ class ItemScope:
     follow: Follow | None = None
     derive: Callable[[Snapshot, bytes], Iterable[Item]] | None = None
     local: Callable[[], Parsed] | None = None
+    golden: Callable[[Item], bool] = lambda item: not item.attributes.get("automatic")
 
 
 @cache

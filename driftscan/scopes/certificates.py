@@ -16,13 +16,13 @@ from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
 
 COLUMNS = (
     Column("path", "text", "File that it is in"),
-    Column("subject", "text", "Whom it is for (RFC 4514)"),
-    Column("issuer", "text", "Who signed it (RFC 4514)"),
-    Column("names", "json", "Host names and addresses that it is valid for"),
+    Column("subject", "text", "Whom it is for (RFC 4514)", golden=True),
+    Column("issuer", "text", "Who signed it (RFC 4514)", golden=True),
+    Column("names", "json", "Host names and addresses that it is valid for", golden=True),
     Column("not_before", "text", "From when it holds, UTC"),
     Column("not_after", "text", "Until when it holds, UTC"),
     Column("serial", "text", "Serial number in hexadecimal"),
-    Column("self_signed", "boolean", "Whether it signed itself"),
+    Column("self_signed", "boolean", "Whether it signed itself", golden=True),
     Column("ca", "boolean", "Whether it may sign others"),
     Column("fingerprint", "text", "sha256:hex of the certificate"),
     Column(

@@ -17,9 +17,9 @@ from driftscan.scopes.checkout.status import Status, compare
 COLUMNS = (
     Column("path", "text", "Directory that was checked out; of a bare repository, the repository itself"),
     Column("kind", "text", "git, hg, svn, bzr"),
-    Column("remote", "text", "Address that it comes from, without credentials; null: none, or not known"),
-    Column("branch", "text", "Branch that is checked out; null when it is a commit, or not known"),
-    Column("commit", "text", "Commit or revision that is checked out; null: none, or not known"),
+    Column("remote", "text", "Address that it comes from, without credentials; null: none, or not known", golden=True),
+    Column("branch", "text", "Branch that is checked out; null when it is a commit, or not known", golden=True),
+    Column("commit", "text", "Commit or revision that is checked out; null: none, or not known", golden=True),
     Column("bare", "boolean", "Whether it is a repository without files checked out"),
     Column("credentials", "boolean", "Whether its configuration holds a password or token; null: not read"),
     Column("tracked", "integer", "How many paths it tracks; null: its list could not be read"),
@@ -30,7 +30,7 @@ COLUMNS = (
         "a file that was only touched counts, one of the same size and time does not. In a copy, where no file has its "
         "time, the time does not count",
     ),
-    Column("dirty", "json", "The first of those"),
+    Column("dirty", "json", "The first of those", golden=True),
     Column("strangers", "integer", "How many files below it are neither tracked nor ignored by its own patterns"),
     Column("untracked", "json", "The first of those; a directory with nothing tracked ends in /"),
     Column("package", "text", "Package that owns the directory", owner_of="path"),

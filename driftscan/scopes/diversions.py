@@ -8,8 +8,8 @@ from driftscan.scopes.managers.base import stdout
 
 COLUMNS = (
     Column("path", "text", "Path whose file every package but `by` gets put elsewhere"),
-    Column("diverted_to", "text", "Where it is put"),
-    Column("by", "text", "Package that asked for it; empty: somebody did it by hand"),
+    Column("diverted_to", "text", "Where it is put", golden=True),
+    Column("by", "text", "Package that asked for it; empty: somebody did it by hand", golden=True),
 )
 _FILE = Probe(
     "diversions",

@@ -15,9 +15,19 @@ from driftscan.scopes.units.manager import INIT, runs_systemd
 COLUMNS = (
     Column("kind", "text", "sysctl, module, parameter (of the boot)"),
     Column("name", "text", "Key with dots, perhaps with wildcards; the module's name; the parameter's name"),
-    Column("configured", "text", "What files set it to; of a module load, blacklist, options …; none: nothing does"),
+    Column(
+        "configured",
+        "text",
+        "What files set it to; of a module load, blacklist, options …; none: nothing does",
+        golden=True,
+    ),
     Column("file", "text", "File that sets it, of several the one that counts"),
-    Column("live", "text", "Value that the kernel has now; of a module: loaded, built in, absent; none: not known"),
+    Column(
+        "live",
+        "text",
+        "Value that the kernel has now; of a module: loaded, built in, absent; none: not known",
+        golden=True,
+    ),
     Column("writable", "boolean", "Whether the host can set it: not where it is its machine's, as in a container"),
     Column("package", "text", "Package that owns the file", owner_of="file"),
 )

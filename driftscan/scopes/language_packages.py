@@ -12,7 +12,7 @@ from driftscan.scopes.languages.base import Look, Package, ecosystems, look
 COLUMNS = (
     Column("ecosystem", "text", "pip, npm, gem, composer, cargo"),
     Column("name", "text", "Name, as the ecosystem spells it"),
-    Column("version", "text", "Version; null where only its files could tell and they do not"),
+    Column("version", "text", "Version; null where only its files could tell and they do not", golden=True),
     Column("root", "text", "Directory that it is installed in: site-packages, node_modules, a directory of gems"),
     Column("environment", "text", "Virtual environment, project or prefix that it belongs to; empty: system-wide"),
     Column("files", "integer", "How many files are its own; of npm, with those of the packages nested in it"),

@@ -14,11 +14,11 @@ from driftscan.scopes.base import ItemScope, Parsed, Probe, Results
 
 COLUMNS = (
     Column("target", "text", "Where it is mounted; of swap, its device or file"),
-    Column("source", "text", "Device, share or label; as fstab spells it where it is not mounted"),
-    Column("fstype", "text", "Kind of file system; swap"),
-    Column("options", "text", "Options in force, secrets replaced; none where it is not mounted"),
-    Column("in_fstab", "boolean", "Whether /etc/fstab has it; none where that could not be read"),
-    Column("mounted", "boolean", "Whether it is mounted now; none where no kernel was seen"),
+    Column("source", "text", "Device, share or label; as fstab spells it where it is not mounted", golden=True),
+    Column("fstype", "text", "Kind of file system; swap", golden=True),
+    Column("options", "text", "Options in force, secrets replaced; none where it is not mounted", golden=True),
+    Column("in_fstab", "boolean", "Whether /etc/fstab has it; none where that could not be read", golden=True),
+    Column("mounted", "boolean", "Whether it is mounted now; none where no kernel was seen", golden=True),
     Column("fstab_source", "text", "Source as fstab spells it"),
     Column("fstab_options", "text", "Options as fstab has them, secrets replaced"),
     Column("unit", "text", "Mount unit that systemd has under this name"),

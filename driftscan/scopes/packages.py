@@ -10,7 +10,7 @@ from driftscan.scopes.managers.base import Package, Read, managers, stdout
 
 _COLUMNS = (
     Column("name", "text", "Name, as the package manager spells it"),
-    Column("version", "text", "Version with epoch and release, as the package manager spells it"),
+    Column("version", "text", "Version with epoch and release, as the package manager spells it", golden=True),
     Column("architecture", "text", "Architecture it was built for; all, noarch or any where that does not matter"),
     Column("manager", "text", "Whose database it stands in: apk, dpkg, pacman or rpm"),
     Column(
@@ -18,10 +18,21 @@ _COLUMNS = (
         "text",
         "installed; config-files when it was removed and its configuration left; otherwise how far dpkg came with it "
         "(half-installed, unpacked, half-configured, triggers-awaited, triggers-pending)",
+        golden=True,
     ),
     Column("reason", "text", "manual when somebody asked for it, automatic when another package pulled it in"),
-    Column("hold", "boolean", "Whether it is kept from being upgraded (dpkg hold, versionlock, exclude, IgnorePkg)"),
-    Column("pin", "text", "The pin of apt's preferences or the version constraint of apk's world that names it"),
+    Column(
+        "hold",
+        "boolean",
+        "Whether it is kept from being upgraded (dpkg hold, versionlock, exclude, IgnorePkg)",
+        golden=True,
+    ),
+    Column(
+        "pin",
+        "text",
+        "The pin of apt's preferences or the version constraint of apk's world that names it",
+        golden=True,
+    ),
     Column("source", "text", "Source package it was built from"),
     Column("maintainer", "text", "Who maintains, packaged or sells it, by the package's own words"),
     Column("installed_at", "text", "When it was unpacked last, by the host's clock, in UTC", volatile=True),
@@ -108,4 +119,5 @@ SCOPE = ItemScope(
     columns=_COLUMNS,
     probes=(*(probe for manager in managers().values() for probe in manager.probes), _OTHERS),
     parse=_parse,
+    golden=lambda item: item.attributes.get("reason") != "automatic",  # the others come and go with these
 )

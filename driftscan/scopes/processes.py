@@ -24,7 +24,12 @@ COLUMNS = (
     Column(
         "name", "text", "Name that the kernel keeps for it, at most 15 characters; threads of the kernel: their kind"
     ),
-    Column("exe", "text", "Path of the executable, inside its container if it runs in one; null when not shown"),
+    Column(
+        "exe",
+        "text",
+        "Path of the executable, inside its container if it runs in one; null when not shown",
+        golden=True,
+    ),
     Column("deleted", "boolean", "Whether the executable has been deleted or replaced since it was started"),
     Column("argv", "json", "The words of the command line, secrets replaced"),
     Column("cwd", "text", "Working directory; null when not shown"),
@@ -118,4 +123,5 @@ SCOPE = ItemScope(
     probes=(*PROBES[:-2], LIBRARIES, *PROBES[-2:]),
     parse=parse,
     local=look_here,
+    golden=lambda _item: False,  # that a service runs is told by the service
 )

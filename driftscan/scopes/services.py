@@ -20,16 +20,24 @@ COLUMNS = (
         "kind", "text", "service, socket, timer, path, target, mount, automount, swap; script, entry, job elsewhere"
     ),
     Column("manager", "text", "What starts it: systemd, sysv, inittab, rc.local, upstart, openrc, busybox"),
-    Column("enabled", "text", "systemd: what is-enabled says; others: enabled, disabled, not executable, the action"),
     Column(
-        "active", "text", "active, inactive, failed; on demand for what is called and then ends; null when not known"
+        "enabled",
+        "text",
+        "systemd: what is-enabled says; others: enabled, disabled, not executable, the action",
+        golden=True,
     ),
-    Column("load", "text", "systemd: loaded, masked, not-found (only a link is left), bad-setting, error"),
+    Column(
+        "active",
+        "text",
+        "active, inactive, failed; on demand for what is called and then ends; null when not known",
+        golden=True,
+    ),
+    Column("load", "text", "systemd: loaded, masked, not-found (only a link is left), bad-setting, error", golden=True),
     Column("fragment", "text", "File that defines it"),
     Column("dropins", "json", "Files that override parts of it"),
     Column("package", "text", "Package that owns the file", owner_of="fragment"),
-    Column("command", "text", "What is run, one command a line, secrets replaced"),
-    Column("user", "text", "Account it is run as; null for root or where the command itself says it"),
+    Column("command", "text", "What is run, one command a line, secrets replaced", golden=True),
+    Column("user", "text", "Account it is run as; null for root or where the command itself says it", golden=True),
     Column("directory", "text", "Working directory that the definition gives it"),
     Column("conditions", "json", "Conditions without which it is not started, as written"),
     Column("environment", "text", "Environment that the definition gives it, secrets replaced"),
@@ -219,10 +227,13 @@ def _key(attributes: Mapping[str, Json]) -> str:
     return name if attributes["manager"] == "systemd" else f"{attributes['manager']}: {name}"
 
 
+_NOBODYS = frozenset({"static", "indirect", "alias", "generated", "transient", "enabled-runtime"})  # no decision
+
 SCOPE = ItemScope(
     name="services",
     doc="Units of systemd, init scripts, inittab, rc.local, upstart jobs: what starts, and whether it runs",
     columns=COLUMNS,
     probes=(INIT, units_live.UNITS, *unit_probes.PROBES, *init.PROBES),
     parse=parse,
+    golden=lambda item: item.attributes.get("enabled") not in _NOBODYS,
 )

@@ -22,8 +22,10 @@ COLUMNS = (
     Column(
         "peer", "text", "Address and port connected to, * for a port that was chosen at random; null when it listens"
     ),
-    Column("user", "text", "Account of the process, or, where that is not known, the one that made the socket"),
-    Column("exe", "text", "Executable of the process; null when not known"),
+    Column(
+        "user", "text", "Account of the process, or, where that is not known, the one that made the socket", golden=True
+    ),
+    Column("exe", "text", "Executable of the process; null when not known", golden=True),
     Column("command", "text", "Command line of the process, secrets replaced; null when not known"),
     Column("unit", "text", "systemd unit of the process"),
     Column("container", "text", "Container that the process runs in, as docker:ID …"),
@@ -143,4 +145,5 @@ SCOPE = ItemScope(
     columns=COLUMNS,
     probes=(*inet.PROBES, *probes.PROBES),
     parse=parse,
+    golden=lambda item: item.attributes.get("state") == "listen",
 )

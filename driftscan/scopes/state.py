@@ -18,7 +18,10 @@ from driftscan.scopes.files import Names
 COLUMNS = (
     Column("path", "text", "Directory or file that holds it"),
     Column(
-        "engine", "text", "postgresql, mysql, mariadb, redis, sqlite, mongodb, ldap, elasticsearch, maildir, image …"
+        "engine",
+        "text",
+        "postgresql, mysql, mariadb, redis, sqlite, mongodb, ldap, elasticsearch, maildir, image …",
+        golden=True,
     ),
     Column("version", "text", "Version of the engine that wrote it, where it says so"),
     Column("user", "text", "Owner"),

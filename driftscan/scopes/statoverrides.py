@@ -10,9 +10,9 @@ from driftscan.scopes.managers.base import segments, stdout
 
 COLUMNS = (
     Column("path", "text", "Path that it is about"),
-    Column("user", "text", "Owner; #NUMBER where it is given as a number"),
-    Column("group", "text", "Group; #NUMBER where it is given as a number"),
-    Column("mode", "text", "Permission bits in octal"),
+    Column("user", "text", "Owner; #NUMBER where it is given as a number", golden=True),
+    Column("group", "text", "Group; #NUMBER where it is given as a number", golden=True),
+    Column("mode", "text", "Permission bits in octal", golden=True),
     Column("made_by", "text", "Package whose own script makes this very override; empty: none does; null: unknown"),
     Column("package", "text", "Package that owns the path", owner_of="path"),
 )

@@ -12,7 +12,7 @@ from driftscan.scopes.managers.base import managers
 
 _COLUMNS = (
     Column("fact", "text", "What the value is of"),
-    Column("value", "text", "The value; memory in bytes"),
+    Column("value", "text", "The value; memory in bytes", golden=True),
     Column("reading", "text", "The value of a fact that changes by itself: boot time and clock, in UTC", volatile=True),
 )
 
