@@ -1,7 +1,35 @@
 """The store: every snapshot of every host in one database, SQLite or PostgreSQL."""
 
-from driftscan.store.records import DatabaseInfo, Pruned, SavedSnapshot, StoredHost, StoredSnapshot
+from driftscan.store.records import (
+    DatabaseInfo,
+    Event,
+    Look,
+    Night,
+    Pruned,
+    SavedSnapshot,
+    State,
+    StoredCheck,
+    StoredHost,
+    StoredSnapshot,
+)
+from driftscan.store.retention import Retention
 from driftscan.store.sql import Result
 from driftscan.store.store import Store
+from driftscan.store.trees import StoredTree
 
-__all__ = ["DatabaseInfo", "Pruned", "Result", "SavedSnapshot", "Store", "StoredHost", "StoredSnapshot"]
+__all__ = [
+    "DatabaseInfo",
+    "Event",
+    "Look",
+    "Night",
+    "Pruned",
+    "Result",
+    "Retention",
+    "SavedSnapshot",
+    "State",
+    "Store",
+    "StoredCheck",
+    "StoredHost",
+    "StoredSnapshot",
+    "StoredTree",
+]

@@ -99,7 +99,10 @@ class ObjectReader:
 
 
 class StoredObjects(Mapping[bytes, bytes]):
-    """The objects of one snapshot, read when they are asked for: one by one at first, then all that are left."""
+    """The objects of one snapshot, read when they are asked for: one by one at first, then all that are left.
+
+    Whoever knows beforehand what it will need asks for `many` at once: then nothing else is read.
+    """
 
     def __init__(self, reader: ObjectReader, tree: bytes, stats: bytes) -> None:
         self._reader = reader
@@ -116,6 +119,11 @@ class StoredObjects(Mapping[bytes, bytes]):
                 self._all = self._read()
             known = self._known.get(digest) or self._reader.get(digest)
         return known
+
+    def many(self, digests: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Return those of `digests` that are stored, with their data; they are kept, and read only once."""
+        self._known.update(self._reader.many(set(digests) - self._known.keys()))
+        return {digest: self._known[digest] for digest in digests if digest in self._known}
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._digests())

@@ -6,32 +6,32 @@ from datetime import datetime
 from sqlalchemy import Connection, LargeBinary, cast, delete, exists, func, select, union, update
 
 from driftscan.errors import StoreError, UsageError
-from driftscan.model.text import shown
+from driftscan.store.checks import forget_checks
 from driftscan.store.engine import Database
+from driftscan.store.load import list_snapshots
 from driftscan.store.manifests import reachable_manifests
 from driftscan.store.objects import reachable, read_objects, stats_children, tree_children
-from driftscan.store.records import Pruned
+from driftscan.store.records import Pruned, StoredSnapshot
+from driftscan.store.retention import Retention
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
 from driftscan.store.statements import chunks, is_one_of
 
 
 def prune(
-    store: Database, name: str | None, keep_last: int | None, before: datetime | None, *, dry_run: bool
+    store: Database, name: str | None, keep: Retention | None, before: datetime | None, *, dry_run: bool
 ) -> Pruned:
     """Remove what `Store.prune` says, in one transaction; a dry run does all of it and takes it back."""
-    if keep_last is None and before is None:
+    if keep is None and before is None:
         raise UsageError("pruning needs to know what to keep", hint="say how many snapshots, or since when")
-    if keep_last is not None and keep_last < 1:
-        raise UsageError("at least one snapshot is kept of each host", hint="to forget a host, say a time")
     with store.writing(alone=True) as connection:
-        doomed = _doomed(connection, name, keep_last, before)
+        doomed = _doomed(list_snapshots(connection, name, None), name, keep, before)
         if doomed:
-            _forget(connection, doomed)
+            _forget(connection, [one.id for one in doomed])
         items, text_size = _sweep_items(connection)
         objects, data_size = _sweep_objects(connection)
         if dry_run:
             connection.rollback()
-    return Pruned(len(doomed), items, objects, text_size + data_size)
+    return Pruned(len(doomed), items, objects, text_size + data_size, tuple(doomed))
 
 
 def shrink(store: Database) -> None:
@@ -49,21 +49,20 @@ def shrink(store: Database) -> None:
         raise StoreError(f"pruned, but the space was not given back: {error.message}", hint=error.hint) from error
 
 
-def _doomed(connection: Connection, name: str | None, keep_last: int | None, before: datetime | None) -> list[int]:
-    age = func.row_number().over(partition_by=snapshot.c.host_id, order_by=snapshot.c.id.desc())
-    kept = select(snapshot.c.id, snapshot.c.taken, age.label("age")).where(~snapshot.c.pruned)
-    if name is not None:
-        number = connection.scalar(select(host.c.id).where(host.c.name == name))
-        if number is None:
-            raise StoreError(f"host {shown(name)} is not in the database", hint="see `driftscan log`")
-        kept = kept.where(snapshot.c.host_id == number)
-    ranked = kept.subquery()
-    doomed = select(ranked.c.id)
-    if keep_last is not None:
-        doomed = doomed.where(ranked.c.age > keep_last)
-    if before is not None:
-        doomed = doomed.where(ranked.c.taken < before)
-    return list(connection.scalars(doomed))
+def _doomed(
+    snapshots: Iterable[StoredSnapshot], name: str | None, keep: Retention | None, before: datetime | None
+) -> list[StoredSnapshot]:
+    """Return those of `snapshots`, given newest first, that are not kept, by host and newest first."""
+    doomed: list[StoredSnapshot] = []
+    by_host: dict[str, list[StoredSnapshot]] = {}
+    for one in snapshots:
+        by_host.setdefault(one.host, []).append(one)
+    for _, mine in sorted(by_host.items()):
+        kept = keep.kept((one.id, one.taken) for one in mine) if keep else set()
+        if keep is not None or name is None:  # who names a host and says only a time may mean to forget it
+            kept.add(next((one for one in mine if one.complete), mine[0]).id)
+        doomed += [one for one in mine if one.id not in kept and (before is None or one.taken < before)]
+    return doomed
 
 
 def _forget(connection: Connection, doomed: Collection[int]) -> None:
@@ -90,6 +89,7 @@ def _forget(connection: Connection, doomed: Collection[int]) -> None:
     ends = (sighting.c.first_snapshot, sighting.c.last_snapshot, sighting.c.gone_snapshot)
     named = union(*(select(column).where(column.is_not(None)) for column in ends))
     connection.execute(delete(snapshot).where(snapshot.c.pruned, snapshot.c.id.not_in(named)))
+    forget_checks(connection)
     connection.execute(delete(host).where(~exists().where(snapshot.c.host_id == host.c.id)))
 
 

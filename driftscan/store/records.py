@@ -1,7 +1,11 @@
 """What the store answers: plain records that know nothing of a database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
+
+from driftscan.model.item import Item
+from driftscan.model.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,16 @@ class SavedSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What pruning removed, or would remove; `bytes_freed` counts compressed objects and the text of items."""
+    """What pruning removed, or would remove; `bytes_freed` counts compressed objects and the text of items.
+
+    `gone` are the snapshots themselves, by host and newest first.
+    """
 
     snapshots: int
     items: int
     objects: int
     bytes_freed: int
+    gone: tuple[StoredSnapshot, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +75,69 @@ class DatabaseInfo:
     sightings: int
     objects: int
     object_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state that an item had on a host, for as long as it lasted without a proven end.
+
+    It was seen first in snapshot `first`, taken at `seen`, and last in `last`; `gone` is the first that proved it
+    away, or another state in its place, None while none has. Any of them may have been pruned since. `item` has its
+    volatile attributes as last seen.
+    """
+
+    host: str
+    item: Item
+    first: int
+    seen: datetime
+    last: int
+    last_seen: datetime
+    gone: int | None = None
+    gone_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of one item that snapshot `number` showed.
+
+    `proven` is False of something new where no look before was whole: it may have been there, unseen.
+    """
+
+    number: int
+    taken: datetime
+    scope: str
+    key: str
+    what: Literal["new", "gone", "changed"]
+    before: Item | None
+    after: Item | None
+    proven: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the look at one scope ended in one snapshot that is kept; `reason` says why it was not whole, or is ""."""
+
+    number: int
+    taken: datetime
+    scope: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheck:
+    """What became of the comparison of a host's snapshot `number`; `digest` is that of what it was compared with."""
+
+    number: int
+    taken: datetime
+    digest: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A nightly run; `resumed` if it had been started before and did not come to its end."""
+
+    number: int
+    started: datetime
+    resumed: bool

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0001"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
+SCHEMA = "0002"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
 
 metadata = MetaData(
     naming_convention={
@@ -157,4 +157,25 @@ setting = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# What became of a host's comparison, as a packed document. A row outlives its snapshot while it is the host's newest:
+# the number is no reference then, and the time stands here.
+host_check = Table(
+    "host_check",
+    metadata,
+    Column("host_id", _Number, ForeignKey("host.id"), primary_key=True, autoincrement=False),
+    Column("snapshot_id", _Number, primary_key=True, autoincrement=False),
+    Column("taken", UtcDateTime, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+# A nightly run; `finished` is not set while it runs, nor ever where it was killed.
+night = Table(
+    "night",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("started", UtcDateTime, nullable=False),
+    Column("finished", UtcDateTime),
 )

@@ -1,6 +1,8 @@
 """The store's one door: what collectors save through, and what reports, comparisons and SQL read through."""
 
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -9,12 +11,25 @@ from typing import final
 from driftscan.errors import StoreError
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
-from driftscan.store import load, prune, save, sql
+from driftscan.store import checks, history, load, prune, save, sql
 from driftscan.store.engine import Database, database
 from driftscan.store.info import database_info
 from driftscan.store.objects import ObjectReader
-from driftscan.store.records import DatabaseInfo, Pruned, SavedSnapshot, StoredHost, StoredSnapshot
+from driftscan.store.records import (
+    DatabaseInfo,
+    Event,
+    Look,
+    Night,
+    Pruned,
+    SavedSnapshot,
+    State,
+    StoredCheck,
+    StoredHost,
+    StoredSnapshot,
+)
+from driftscan.store.retention import Retention
 from driftscan.store.schema import SCHEMA
+from driftscan.store.trees import StoredTree, trees
 from driftscan.store.version import version_of
 from driftscan.store.views import refresh_views
 
@@ -107,19 +122,103 @@ class Store:
         host: str | None = None,
         *,
         keep_last: int | None = None,
+        keep: Retention | None = None,
         before: datetime | None = None,
         dry_run: bool = False,
     ) -> Pruned:
         """Remove snapshots of `host` (None: of every host), and all that only they needed.
 
-        Those go that were taken before `before` (None: at any time) and are not among the host's `keep_last` newest;
-        UsageError when neither is given. With `dry_run` nothing is removed, and the answer says what would be.
+        Those go that were taken before `before` (None: at any time), are not among the host's `keep_last` newest and
+        are not what `keep` keeps; UsageError when none of the three is given. The newest complete snapshot of a host
+        stays (of one that has none the newest), unless the host is named and only `before` is given: so a host is
+        forgotten. With `dry_run` nothing is removed, and the answer says what would be.
         """
+        if keep_last is not None:
+            keep = replace(keep, last=max(keep.last, keep_last)) if keep else Retention(last=keep_last)
         with self._lock:
-            pruned = prune.prune(self._database, host, keep_last, before, dry_run=dry_run)
+            pruned = prune.prune(self._database, host, keep, before, dry_run=dry_run)
             if pruned.bytes_freed and not dry_run:
                 prune.shrink(self._database)
         return pruned
+
+    def states(self, scope: str, key: str, host: str | None = None) -> list[State]:
+        """Return every state that an item ever had on `host` (None: on all), as far as is kept, newest first."""
+        return self.states_of(scope, [key], host)
+
+    def states_of(self, scope: str, keys: Collection[str], host: str | None = None) -> list[State]:
+        """Return what `states` does, of several items of a scope at once."""
+        with self._database.reading() as connection:
+            return history.states(connection, scope, keys, host)
+
+    def naming(self, host: str, value: str) -> list[State]:
+        """Return every state of the items of `host` whose key or an attribute is `value` (a path), newest first."""
+        with self._database.reading() as connection:
+            return history.naming(connection, host, value)
+
+    def keys(self, scope: str, host: str, part: str, limit: int = 5) -> list[str]:
+        """Return up to `limit` keys of items that `host` ever had of `scope`, of those that hold `part`."""
+        with self._database.reading() as connection:
+            return history.keys(connection, scope, host, part, limit)
+
+    def changes(self, host: str, scopes: Collection[str] = (), limit: int | None = None) -> list[Event]:
+        """Return the newest `limit` changes (None: all) of the items of `scopes` (none: of all) on `host`.
+
+        Newest first; what the first look at a scope found is no change. Volatile attributes are left out. Scopes that
+        are kept in the file tree have no items of their own here.
+        """
+        with self._database.reading() as connection:
+            return history.changes(connection, host, scopes, limit)
+
+    def looks(self, host: str, scopes: Collection[str] = ()) -> list[Look]:
+        """Return how the looks at `scopes` (none: at all) ended in the kept snapshots of `host`, newest first."""
+        with self._database.reading() as connection:
+            return history.looks(connection, host, scopes)
+
+    def trees(self, host: str, *, until: int | None = None, limit: int | None = None) -> list[StoredTree]:
+        """Return the file trees of the newest `limit` kept snapshots of `host` up to number `until`, newest first.
+
+        They can be asked as long as the store is open, by one thread.
+        """
+        with self._database.reading() as connection:
+            return trees(connection, self._reader, host, until, limit)
+
+    def keep_check(self, host: str, number: int, digest: str, document: str) -> None:
+        """Keep what became of the comparison of snapshot `number` with what has `digest`; StoreError for no such one.
+
+        It is pruned with the snapshot, unless it is the newest of the host.
+        """
+        with self._lock, self._database.writing(alone=True) as connection:
+            checks.keep_check(connection, host, number, digest, document)
+
+    def last_check(self, host: str) -> StoredCheck | None:
+        """Return what was kept of the newest compared snapshot of `host`, None if none was."""
+        with self._database.reading() as connection:
+            return checks.last_check(connection, host)
+
+    def begin_night(self, now: datetime, within: timedelta) -> Night:
+        """Begin a nightly run, or resume the last one if it has not come to its end and is younger than `within`."""
+        with self._lock, self._database.writing(alone=True) as connection:
+            return checks.begin_night(connection, now, within)
+
+    def end_night(self, number: int, now: datetime) -> None:
+        """Say that a nightly run has come to its end; StoreError when there is no such one."""
+        with self._lock, self._database.writing(alone=True) as connection:
+            checks.end_night(connection, number, now)
+
+    def scanned_since(self, started: datetime) -> dict[str, StoredSnapshot]:
+        """Return the newest snapshot of each host that was scanned at or after `started`, by host."""
+        with self._database.reading() as connection:
+            return checks.scanned_since(connection, started)
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a small note under `name`, in place of the one before."""
+        with self._lock, self._database.writing(alone=True) as connection:
+            checks.remember(connection, name, value)
+
+    def recall(self, name: str) -> str | None:
+        """Return the note that is kept under `name`, None if there is none."""
+        with self._database.reading() as connection:
+            return checks.recall(connection, name)
 
     def sql(self, statement: str, tables: sql.Tables = _NO_TABLES) -> sql.Result:
         """Run one statement that reads; whatever would write is refused.

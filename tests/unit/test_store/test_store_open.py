@@ -14,7 +14,7 @@ from sqlalchemy import event
 from driftscan.errors import StoreError
 from driftscan.model.item import Item
 from driftscan.model.snapshot import Snapshot
-from driftscan.store import Store, engine, schema
+from driftscan.store import Store, engine, migrate, schema
 from driftscan.store.engine import database, default_path
 
 Snap = Callable[..., Snapshot]
@@ -94,12 +94,16 @@ def test_another_version_is_named(target: str) -> None:
         Store.upgrade(target)
 
 
-def test_an_older_version_is_upgraded_when_that_is_asked_for(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store.open(target).close()
-    monkeypatch.setattr("driftscan.store.store.SCHEMA", "0002")
+def test_an_older_version_is_upgraded_when_that_is_asked_for(target: str) -> None:
+    opened = database(target, create=True)
+    migrate.upgrade(opened, "0001")
+    opened.engine.dispose()
     with pytest.raises(StoreError, match="older driftscan; run `driftscan db upgrade`"):
         Store.open(target)
+    assert Store.upgrade(target) == ("0001", schema.SCHEMA)
     assert Store.upgrade(target) == (schema.SCHEMA, schema.SCHEMA)
+    with Store.open(target, create=False) as store:
+        assert store.last_check("web1") is None
 
 
 def test_a_database_of_something_else_is_left_alone(target: str) -> None:

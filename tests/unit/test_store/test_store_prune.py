@@ -2,8 +2,9 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
-from datetime import timedelta
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Built, TreeBuilder, walk
-from driftscan.store import Pruned, Store
+from driftscan.store import Pruned, Retention, Store
+from tests.unit.test_store.conftest import EPOCH
 
 Snap = Callable[..., Snapshot]
 
@@ -80,10 +82,10 @@ def test_since_when_outlives_the_pruning(store: Store, snap: Snap) -> None:
 
 def test_what_is_only_unknown_is_still_presumed(store: Store, snap: Snap) -> None:
     item = Item("packages", "a", {"name": "a"})
-    store.save(snap([item]))
+    store.save(snap([item], outcomes={"packages": Outcome.OK, "mounts": Outcome.DENIED}))
     for day in (1, 2):
         store.save(snap([], day=day, outcomes={"packages": Outcome.DENIED}))
-    store.prune(keep_last=1)
+    assert store.prune(keep_last=1).snapshots == 2
     assert [row[0] for row in store.sql("SELECT key FROM packages").rows] == ["a"]
     assert store.save(snap([item], day=3)).new_items == 0
 
@@ -110,7 +112,7 @@ def test_before_a_time_and_of_one_host(store: Store, snap: Snap) -> None:
     assert [len(store.snapshots(host)) for host in ("web1", "web2")] == [2, 2]
     assert store.prune("web1", before=middle + timedelta(days=9)) == Pruned(2, 0, 0, 0)
     assert [host.name for host in store.hosts()] == ["web2"]
-    assert store.prune(before=middle + timedelta(days=9)).items == 1
+    assert store.prune("web2", before=middle + timedelta(days=9)).items == 1
     info = store.info()
     assert (info.hosts, info.snapshots, info.items, info.sightings, info.objects) == (0, 0, 0, 0, 0)
     assert list(store.sql("SELECT count(*) FROM snapshot").rows) == [(0,)]
@@ -118,7 +120,7 @@ def test_before_a_time_and_of_one_host(store: Store, snap: Snap) -> None:
 
 def test_numbers_are_never_given_again(store: Store, snap: Snap) -> None:
     first = store.save(snap()).id
-    store.prune(before=snap(day=1).taken)
+    store.prune("web1", before=snap(day=1).taken)
     assert store.save(snap()).id > first
 
 
@@ -168,3 +170,93 @@ def test_a_reader_in_the_way_of_the_vacuum_is_told(tmp_path: Path, snap: Snap, m
             assert "pruned, but the space was not given back" in str(error)  # noqa: PT017 - either is right
         reader.close()
         assert len(store.snapshots()) == 1
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the auditor live where days begin at 22 or 23 o'clock UTC."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def moments(*spelled: str) -> list[tuple[int, datetime]]:
+    return [(number, datetime.fromisoformat(f"{one}+00:00")) for number, one in enumerate(spelled)]
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize(
+    ("rule", "spelled", "kept"),
+    [
+        # the newest of each day that has one, and the days are the auditor's: 23:30 UTC is tomorrow
+        ("daily 2", ["2026-11-01T10:00", "2026-11-01T22:30", "2026-11-01T23:30", "2026-11-05T01:00"], {2, 3}),
+        ("daily 3", ["2026-11-01T10:00", "2026-11-01T22:30", "2026-11-01T23:30", "2026-11-05T01:00"], {1, 2, 3}),
+        # weeks begin on Monday (2026-11-02), those of the new year's days belong to the old one
+        ("weekly 9", ["2026-10-31T10:00", "2026-11-01T10:00", "2026-11-02T10:00"], {1, 2}),
+        ("weekly 9", ["2026-12-31T10:00", "2027-01-01T10:00", "2027-01-03T22:00"], {2}),
+        ("monthly 1", ["2026-10-31T10:00", "2026-10-31T23:30", "2026-11-30T10:00"], {2}),
+        ("monthly 2", ["2026-10-31T10:00", "2026-10-31T23:30", "2026-11-30T10:00"], {0, 2}),
+        ("last 2", ["2026-10-31T10:00", "2026-10-31T11:00", "2026-10-31T12:00"], {1, 2}),
+        # any rule is enough
+        (
+            "daily 1, monthly 2",
+            ["2026-09-01T10:00", "2026-10-01T10:00", "2026-11-01T10:00", "2026-11-02T10:00"],
+            {1, 3},
+        ),
+        ("daily 5", [], set()),
+    ],
+)
+def test_what_a_retention_keeps(rule: str, spelled: list[str], kept: set[int]) -> None:
+    assert Retention.parse(rule).kept(moments(*spelled)) == kept
+
+
+def test_nights_of_two_years() -> None:
+    nights = [(day, EPOCH + timedelta(days=day)) for day in range(730)]
+    keep = Retention.parse("daily 14, weekly 8, monthly 24")
+    kept = keep.kept(nights)
+    assert len(kept) == 14 + 6 + 22  # two weeks and two months end within the days before
+    assert keep.kept([night for night in nights if night[0] in kept]) == kept
+    assert str(keep) == "daily 14, weekly 8, monthly 24"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "'' does not say what to keep"),
+        ("14", "'14' does not say what to keep"),
+        ("daily -1", "'daily -1' does not say"),
+        ("hourly 3", "'hourly 3' does not say"),
+        ("daily 3, daily 4", "says 'daily' twice"),
+        ("daily 0", "at least one snapshot is kept"),
+    ],
+)
+def test_a_retention_that_cannot_be_read(words: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as error:
+        Retention.parse(words)
+    assert 'expected one such as "daily 14, weekly 8, monthly 24"' in str(error.value)
+
+
+def test_a_retention_holds_for_each_host_and_names_what_goes(store: Store, snap: Snap) -> None:
+    for day in range(20):
+        for host in ("web1", "web2") if day < 10 else ("web1",):
+            store.save(snap(host=host, day=day))
+    plan = store.prune(keep=Retention(daily=3, weekly=2), dry_run=True)
+    assert plan == store.prune(keep=Retention(daily=3, weekly=2))
+    left = {host: [one.taken.day for one in store.snapshots(host)] for host in ("web1", "web2")}
+    assert left == {"web1": [20, 19, 18, 15], "web2": [10, 9, 8]}
+    assert [(one.host, one.taken.day) for one in plan.gone][:2] == [("web1", 17), ("web1", 16)]
+    assert len(plan.gone) == plan.snapshots == 30 - 7
+    assert store.prune(keep=Retention(daily=1), keep_last=2).snapshots == 3
+
+
+@pytest.mark.parametrize("asked", [{"keep_last": 1}, {"keep": Retention(daily=1)}, {"before": EPOCH + timedelta(99)}])
+def test_the_newest_complete_snapshot_stays(store: Store, snap: Snap, asked: dict[str, Any]) -> None:
+    outcomes = [Outcome.OK, Outcome.OK, Outcome.DENIED, Outcome.DENIED]
+    for day, outcome in enumerate(outcomes):
+        store.save(snap(day=day, outcomes={"packages": outcome}))
+        store.save(snap(day=day, outcomes={"packages": Outcome.DENIED}, host="never"))
+    store.prune(**asked)
+    assert [one.taken.day for one in store.snapshots("web1")] == ([2] if "before" in asked else [4, 2])
+    assert [one.taken.day for one in store.snapshots("never")] == [4]
