@@ -15,7 +15,8 @@ class Column:
     for its newest sighting only. A column with `owner_of` is filled by the collector: it names the package that owns
     the path in the attribute `owner_of`; "" where the package database was read and no package owns that path, None
     where it could not be read or there is no path. `golden` columns are what a baseline declares and what drift is
-    told by; the others describe, or follow from these.
+    told by; the others describe, or follow from these. A golden value among `usual` need not be declared: a thing that
+    is declared without a word on such a column is expected to have one of them (no hold, no capabilities).
     """
 
     name: str
@@ -24,6 +25,7 @@ class Column:
     volatile: bool = False
     owner_of: str = ""
     golden: bool = False
+    usual: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

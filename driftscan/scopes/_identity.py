@@ -22,7 +22,19 @@ def describe(process: Process, processes: Mapping[int, Process]) -> dict[str, Js
         argv = [_stable_title(argv[0], process, processes)]
     command = " ".join(argv) or process.executable or process.name
     unit, container = unit_and_container(process.cgroup)
-    return _attributes(process, command, argv, unit, container, parent=_chain(process, processes), name=process.name)
+    chain = _chain(process, processes)
+    return _attributes(process, command, argv, unit, container, parent=chain, name=_stable_name(process))
+
+
+def _stable_name(process: Process) -> str:
+    """Return the kernel's name for a process; the numbers in one that it has given itself are 0.
+
+    A name that comes from the program or from the command stays as it is: `python3`.
+    """
+    words = [process.executable or "", *(text(word) for word in process.argv[:2])]
+    if any(word.rpartition("/")[2].startswith(process.name) for word in words if word):
+        return process.name
+    return re.sub(r"\d+", "0", process.name)
 
 
 def thread_kind(name: str) -> str:

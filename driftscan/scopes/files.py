@@ -32,10 +32,10 @@ COLUMNS = (
     Column("target", "text", "what a link says", golden=True),
     Column("package", "text", "package that owns the path; empty: none; null: the packages are not known"),
     Column("digest", "text", "algorithm:hex of the content, where it was hashed", golden=True),
-    Column("capabilities", "text", "file capabilities", golden=True),
-    Column("acl", "json", "entries of the access control list beyond the mode", golden=True),
-    Column("xattrs", "json", "names of the extended attributes", golden=True),
-    Column("flags", "json", "immutable, append-only", golden=True),
+    Column("capabilities", "text", "file capabilities", golden=True, usual=(None, [], "")),
+    Column("acl", "json", "entries of the access control list beyond the mode", golden=True, usual=(None, [], "")),
+    Column("xattrs", "json", "names of the extended attributes", golden=True, usual=(None, [], "")),
+    Column("flags", "json", "immutable, append-only", golden=True, usual=(None, [], "")),
     Column("not_walked", "text", "why a mount was not walked"),
 )
 
@@ -68,7 +68,12 @@ class Names:
     def __init__(self, snapshot: Snapshot) -> None:
         self.users = _by_number(snapshot, "user", "uid")
         self.groups = _by_number(snapshot, "group", "gid")
-        self.ownership = snapshot.ownership
+        self._snapshot = snapshot
+
+    def package(self, path: bytes) -> str | None:
+        """Return the package that owns a path, "" if none does, None where the packages are not known."""
+        ownership = self._snapshot.ownership
+        return None if ownership is None else ownership.owner(path)
 
     def attributes(self, entry: Entry) -> dict[str, Json]:
         """Return the attributes of one entry by column."""
@@ -85,7 +90,7 @@ class Names:
             "inode": entry.inode,
             "links": entry.links,
             "target": text(entry.link) if entry.kind == "l" else None,
-            "package": None if self.ownership is None else self.ownership.owner(entry.path),
+            "package": self.package(entry.path),
         }
 
 

@@ -19,6 +19,7 @@ _COLUMNS = (
         "installed; config-files when it was removed and its configuration left; otherwise how far dpkg came with it "
         "(half-installed, unpacked, half-configured, triggers-awaited, triggers-pending)",
         golden=True,
+        usual=("installed",),
     ),
     Column("reason", "text", "manual when somebody asked for it, automatic when another package pulled it in"),
     Column(
@@ -26,12 +27,14 @@ _COLUMNS = (
         "boolean",
         "Whether it is kept from being upgraded (dpkg hold, versionlock, exclude, IgnorePkg)",
         golden=True,
+        usual=(None, False),
     ),
     Column(
         "pin",
         "text",
         "The pin of apt's preferences or the version constraint of apk's world that names it",
         golden=True,
+        usual=(None, ""),
     ),
     Column("source", "text", "Source package it was built from"),
     Column("maintainer", "text", "Who maintains, packaged or sells it, by the package's own words"),

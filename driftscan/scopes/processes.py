@@ -82,6 +82,7 @@ def _parsed(table: Table) -> Parsed:
 def _items(seen: Iterable[_Seen]) -> list[Item]:
     """Return one item for all processes that are alike in everything that stays."""
     groups = [list(group) for _, group in groupby(sorted(seen, key=_order), key=_order)]
+    groups.sort(key=_oldest)  # what has just been started does not take the key of what has long been there
     attributes = [dict(alike[0].attributes) for alike in groups]
     keys = numbered(_key(one) for one in attributes)
     return [
@@ -92,6 +93,10 @@ def _items(seen: Iterable[_Seen]) -> list[Item]:
 
 def _order(one: _Seen) -> str:
     return repr(one.attributes)
+
+
+def _oldest(alike: list[_Seen]) -> tuple[float, str]:
+    return min(one.process.started for one in alike), _order(alike[0])
 
 
 def _key(attributes: Mapping[str, Json]) -> str:

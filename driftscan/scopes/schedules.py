@@ -8,6 +8,7 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
 from driftscan.scopes._common import numbered
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.proc.cgroup import made_path, made_unit
 from driftscan.scopes.units import cron, unit_files, unit_probes, units_live
 from driftscan.scopes.units.manager import INIT, runs_systemd
 from driftscan.scopes.units.unit_files import TIMER_SETTINGS, UnitFile
@@ -25,11 +26,13 @@ COLUMNS = (
         "Its time as written: five fields, @reboot, OnCalendar=…; of a script, its directory's word",
         golden=True,
     ),
-    Column("command", "text", "What is run, secrets replaced", golden=True),
+    Column("command", "text", "What is run, secrets replaced"),
     Column("input", "text", "What cron gives the command on stdin (after the first %), secrets replaced"),
     Column("environment", "text", "Variables that the file sets before it, one a line, secrets replaced", golden=True),
     Column("unit", "text", "Unit that a timer starts", golden=True),
-    Column("ignored", "boolean", "Whether it is never acted upon, though it is there", golden=True),
+    Column(
+        "ignored", "boolean", "Whether it is never acted upon, though it is there", golden=True, usual=(None, False)
+    ),
     Column("why", "text", "Why it is not acted upon"),
     Column("package", "text", "Package that owns the file", owner_of="file"),
     Column("line", "integer", "Number of its line in the file", volatile=True),
@@ -108,16 +111,18 @@ def _timers(
         why = _why_not(timer, now)
         attributes = _attributes(
             kind="timer",
-            file=timer.fragment,
+            file=made_path(timer.fragment),
             user=(service.last("User") or "root") if service is not None else None,
             when="; ".join(f"{key}={value}" for key in TIMER_SETTINGS for value in timer.settings.get(key, ())) or None,
             command=_setting(service, "ExecStart"),
             environment=_setting(service, "Environment"),
-            unit=target if timer.settings else None,
+            unit=made_unit(target) if timer.settings else None,
             ignored=bool(why),
             why=why or None,
         )
-        yield _Described(timer.name, attributes, _volatile(now))
+        name = made_unit(timer.name)
+        key = f"{name}: {_setting(timer, 'Description') or '?'}" if "*" in name else name
+        yield _Described(key, attributes, _volatile(now))
 
 
 def _setting(unit: UnitFile | None, key: str) -> str | None:

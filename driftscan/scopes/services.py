@@ -8,6 +8,7 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
 from driftscan.scopes._common import numbered
 from driftscan.scopes.base import ItemScope, Parsed, Results
+from driftscan.scopes.proc.cgroup import made_path, made_unit
 from driftscan.scopes.units import init, unit_files, unit_probes, units_live
 from driftscan.scopes.units.init import Started
 from driftscan.scopes.units.manager import INIT, runs_systemd
@@ -15,7 +16,7 @@ from driftscan.scopes.units.unit_files import UnitFile
 from driftscan.scopes.units.units_live import LiveUnit
 
 COLUMNS = (
-    Column("name", "text", "Name, as the manager calls it"),
+    Column("name", "text", "Name, as the manager calls it; * stands for what systemd-run made up"),
     Column(
         "kind", "text", "service, socket, timer, path, target, mount, automount, swap; script, entry, job elsewhere"
     ),
@@ -32,7 +33,13 @@ COLUMNS = (
         "active, inactive, failed; on demand for what is called and then ends; null when not known",
         golden=True,
     ),
-    Column("load", "text", "systemd: loaded, masked, not-found (only a link is left), bad-setting, error", golden=True),
+    Column(
+        "load",
+        "text",
+        "systemd: loaded, masked, not-found (only a link is left), bad-setting, error",
+        golden=True,
+        usual=("loaded",),
+    ),
     Column("fragment", "text", "File that defines it"),
     Column("dropins", "json", "Files that override parts of it"),
     Column("package", "text", "Package that owns the file", owner_of="fragment"),
@@ -122,13 +129,13 @@ def _unit(file: UnitFile, unit: LiveUnit | None, *, known: bool) -> _Described:
     load = "masked" if file.state.startswith("masked") else "loaded" if file.fragment else "not-found"
     told = unit.get("LoadState") if unit else ""
     attributes = _attributes(
-        name=file.name,
+        name=made_unit(file.name),
         kind=file.kind,
         manager="systemd",
         enabled=file.state,
         active=_active(unit) if (known or unit) and file.alias_of is None else None,
         load=told if told in {"bad-setting", "error"} else load,
-        fragment=file.fragment,
+        fragment=made_path(file.fragment),
         dropins=list(file.dropins),
         command=_redacted(file.settings.get("ExecStart", ())),
         user=file.last("User"),
@@ -146,9 +153,9 @@ def _unit(file: UnitFile, unit: LiveUnit | None, *, known: bool) -> _Described:
 
 
 def _transient(unit: LiveUnit) -> _Described:
-    fragment = unit.get("FragmentPath") or None
+    fragment = made_path(unit.get("FragmentPath") or None)
     attributes = _attributes(
-        name=unit.name,
+        name=made_unit(unit.name),
         kind=unit_files.kind_of(unit.name),
         manager="systemd",
         enabled=unit.get("UnitFileState") or "transient",
@@ -224,7 +231,9 @@ def _redacted(values: Iterable[str]) -> str | None:
 
 def _key(attributes: Mapping[str, Json]) -> str:
     name: str = attributes["name"]
-    return name if attributes["manager"] == "systemd" else f"{attributes['manager']}: {name}"
+    if attributes["manager"] != "systemd":
+        return f"{attributes['manager']}: {name}"
+    return f"{name}: {attributes['description'] or '?'}" if "*" in name else name
 
 
 _NOBODYS = frozenset({"static", "indirect", "alias", "generated", "transient", "enabled-runtime"})  # no decision

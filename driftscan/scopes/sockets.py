@@ -27,7 +27,7 @@ COLUMNS = (
     ),
     Column("exe", "text", "Executable of the process; null when not known", golden=True),
     Column("command", "text", "Command line of the process, secrets replaced; null when not known"),
-    Column("unit", "text", "systemd unit of the process"),
+    Column("unit", "text", "systemd unit of the process", golden=True),
     Column("container", "text", "Container that the process runs in, as docker:ID …"),
     Column("package", "text", "Package that owns the executable", owner_of="exe"),
     Column("count", "integer", "How many such sockets there are", volatile=True),

@@ -240,10 +240,13 @@ def _default_target(files: Texts, links: Mapping[str, list[str]]) -> str | None:
     return f"runlevel {level[1]}" if level else None
 
 
+_HARDWARE = frozenset({"cpus", "memory", "virtualization"})  # what the host was given, and nobody on it decides
+
 SCOPE = ItemScope(
     name="system",
     doc="What the host is as a whole: release, kernel, machine, time zone, locale",
     columns=_COLUMNS,
     probes=(_CONFIG, _LINKS, _RUNNING),
     parse=_parse,
+    golden=lambda item: item.key not in _HARDWARE,
 )

@@ -20,7 +20,7 @@ _UNIT = re.compile(rb".+\.(?:service|scope|mount|socket|swap)")
 # What differs at each start, though nothing has changed: session numbers, random names, addresses of a connection.
 _PASSING = (
     (re.compile(r"^session-c?\d+\.scope$"), "session-*.scope"),
-    (re.compile(r"^run-[\w-]+\.(scope|service)$"), r"run-*.\1"),
+    (re.compile(r"^run-(?:r[0-9a-f]{32}|u?\d+|p\d+-i\d+)\.(scope|service|timer|socket|path)$"), r"run-*.\1"),
     (re.compile(r"[0-9a-f]{64}"), "*"),
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "*"),
     (re.compile(r"-\d+\.scope$"), "-*.scope"),
@@ -55,6 +55,20 @@ def stable_unit(name: str) -> str:
     for pattern, instead in _PASSING:
         name = pattern.sub(instead, name)
     return name
+
+
+def made_unit(name: str) -> str:
+    """Return the name of a unit with what systemd-run has made up as `*`; others stay as they are."""
+    pattern, instead = _PASSING[1]
+    return pattern.sub(instead, name)
+
+
+def made_path(path: str | None) -> str | None:
+    """Return the path of a unit's file with what systemd-run has made up as `*`."""
+    if path is None:
+        return None
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + made_unit(name)
 
 
 def _path(cgroup: bytes) -> bytes:

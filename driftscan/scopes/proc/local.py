@@ -43,6 +43,12 @@ def _process(one: psutil.Process, ticks: int, boot: float) -> Process | None:
     if process is None:
         return None
     exe = _link(folder / "exe")
+    if exe is None and not process.kernel:  # not shown, or it has ended by now
+        try:
+            again = parse_stat((folder / "stat").read_bytes(), ticks, boot)
+        except OSError:
+            return None
+        process = replace(process, zombie=again is None or again.zombie)
     return replace(
         process,
         cgroup=cgroup.rstrip(b"\n"),

@@ -49,13 +49,13 @@ LIBRARIES = Probe(
     timeout=60.0,
     script="printf '%s\\0' /proc/[0-9]*/maps | xargs -0 grep -sHaE '^[0-9a-f]+-[0-9a-f]+ ..x. .* \\(deleted\\)$'",
 )
-# Last of all, so that what ended meanwhile is known by its missing owner.
+# Last of all, so that what ended meanwhile is known by its missing owner, or by being a zombie by now.
 OWNERS = Probe(
     name="owners",
     live=True,
     tools=("grep", "xargs"),
     accepts=frozenset({0, 1, 2, 123}),
-    script="printf '%s\\0' /proc/[0-9]*/status | xargs -0 grep -sHa '^Uid:'",
+    script="printf '%s\\0' /proc/[0-9]*/status | xargs -0 grep -sHaE '^(Uid|State|VmSize):'",
 )
 USERS = Probe(
     name="users",

@@ -258,15 +258,24 @@ def _add_libraries(found: dict[int, Process], results: Mapping[str, ProbeResult]
 
 
 def _add_owners(found: dict[int, Process], results: Mapping[str, ProbeResult]) -> set[int]:
-    """Fill in who runs each process (the effective user, as in ps); return the processes that were still there."""
+    """Fill in who runs each process (the effective user, as in ps); return the processes that were still there.
+
+    One that has no memory any more has ended since.
+    """
     if "owners" not in results:
         return set()
     accounts = users(results)
-    seen = set()
+    told: dict[int, dict[bytes, list[bytes]]] = {}
     for pid, _, line in _by_file(results["owners"].stdout, b"\n"):
-        fields = line.split()
-        if pid in found and len(fields) >= 3 and fields[2].isdigit():
-            found[pid] = replace(found[pid], user=accounts.get(fields[2], text(fields[2])))
+        name, *words = line.split()[:4] or [b""]
+        told.setdefault(pid, {})[name] = words
+    seen = set()
+    for pid, fields in told.items():
+        uids = fields.get(b"Uid:", [])
+        if pid in found and len(uids) > 1 and uids[1].isdigit():
+            ended = not found[pid].kernel and b"State:" in fields and b"VmSize:" not in fields
+            user = accounts.get(uids[1], text(uids[1]))
+            found[pid] = replace(found[pid], user=user, zombie=found[pid].zombie or ended)
             seen.add(pid)
     return seen
 

@@ -114,7 +114,7 @@ def _nft_live(result: ProbeResult | None, covered: set[tuple[str, str]], notes: 
     if how == "none":
         return Side()
     if how != "list":
-        notes.append("the kernel may have rules of nftables, and there is no nft to list them")
+        notes.append("firewall: not looked at, the kernel may have rules of nftables, and there is no nft to list them")
         return None
     rules = ruleset(body, {}, {})
     if rules.doubt:

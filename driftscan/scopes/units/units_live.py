@@ -23,8 +23,8 @@ def _show(name: str, *patterns: str) -> Probe:
     return Probe(
         name=name,
         live=True,
-        tools=("systemctl",),
         script=f"""[ -d /run/systemd/system ] || ds_absent 'systemd does not run here'
+command -v systemctl >/dev/null || ds_denied 'systemd runs here, and there is no systemctl that can be run'
 systemctl show --all --no-pager -p {",".join(_PROPERTIES)} -- {" ".join(f"'{pattern}'" for pattern in patterns)}""",
     )
 
