@@ -35,6 +35,17 @@ def assemble(seen: Sequence[Seen], ownership: Ownership | None) -> tuple[list[It
     return items, coverage
 
 
+def both(first: Parsed, second: Parsed) -> Parsed:
+    """Return what a scope made of its first look and of its second together."""
+    return Parsed(
+        items=[*first.items, *second.items],
+        unparsed={**first.unparsed, **second.unparsed},
+        denied={**first.denied, **second.denied},
+        manifests=[*first.manifests, *second.manifests],
+        notes=[*first.notes, *second.notes],
+    )
+
+
 def _owned(one: Seen, ownership: Ownership | None) -> Iterator[Item]:
     columns = [(column.name, column.owner_of) for column in one.scope.columns if column.owner_of]
     if not columns:

@@ -3,114 +3,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from driftscan.collect.selection import Selection
 from driftscan.model.item import Item, Json
-from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.model.ownership import Ownership
-from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import text
-from driftscan.model.tree import listing, walk
+from driftscan.model.text import raw, text
 from driftscan.scopes.base import Parsed, Probe
 
-_HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
-_ATTRIBUTE_LIMIT = 25_000  # paths that no package owns of which flags, ACLs and attributes are looked at
 _TIMEOUT = 900.0
-_GRACE = 2.0  # seconds by which a package's files may be younger than a note of their unpacking in whole seconds
-
-_REGULAR = ord("f")
-_EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
-
-_LISTS_EXECUTABLE = re.compile(rb"\0" + _EXECUTABLE.pattern)
-_LISTS_CHILD = re.compile(rb"\0[0-9a-f]{64}\0")
 
 Values = dict[bytes, Json]  # path -> value
-
-
-@dataclass(slots=True)
-class Selection:
-    """The paths that are looked at again, and why there may be fewer than there are."""
-
-    digests: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))  # algorithm -> paths
-    executables: list[bytes] = field(default_factory=list)
-    others: list[bytes] = field(default_factory=list)  # owned by no package, or changed after it was unpacked
-    left_out: int = 0
-
-
-def select(seen: Snapshot, ownership: Ownership, *, full: bool) -> Selection:
-    """Choose what to look at again.
-
-    A packaged file that was changed after its package was unpacked has a later ctime: only those are hashed, unless
-    `full`. A file that no package owns, among files that packages own, is configuration or a stranger: hashed too.
-    """
-    chosen = Selection()
-    others: list[bytes] = []
-    foreign: list[tuple[bytes, bytes]] = []
-
-    def enter(path: bytes, child: bytes) -> bool:
-        if path in ownership.directories:
-            return True
-        foreign.append((path, child))
-        return False
-
-    walked = 0
-    for entry in walk(seen.objects, seen.tree, seen.stats, enter):
-        walked += 1
-        path, meta = entry.path, entry.meta
-        regular = meta[0] == _REGULAR
-        owned = ownership.get(path)
-        if owned is not None and not (regular and (full or _is_younger(entry.ctime, *owned))):
-            continue
-        others.append(path)
-        if regular and _EXECUTABLE.match(meta):
-            chosen.executables.append(path)
-        if owned is not None:
-            algorithm, colon, _ = owned[1].partition(b":")
-            chosen.digests[algorithm.decode() if colon and algorithm.isalnum() else "sha256"].append(path)
-        elif regular and path.rpartition(b"/")[0] in ownership and entry.size <= _HASH_LIMIT:
-            chosen.digests["sha256"].append(path)
-    among_packaged = len(others)
-    _look_into(seen, foreign, others, chosen)
-    unopened = seen.files - walked - (len(others) - among_packaged)
-    chosen.others = others[:_ATTRIBUTE_LIMIT]
-    chosen.left_out = unopened + len(others) - len(chosen.others)
-    return chosen
-
-
-def _is_younger(ctime: float, manifest: Manifest, packaged: bytes) -> bool:
-    """Whether a packaged file was changed after it was unpacked.
-
-    A note in whole seconds needs some grace. dpkg's has fractions and is made after the files: nothing is forgiven.
-    Nor is it to configuration, which is most often edited right after the installation, and is little.
-    """
-    if ctime <= manifest.unpacked:
-        return False
-    exact = manifest.unpacked % 1 != 0
-    return exact or ctime > manifest.unpacked + _GRACE or PackagedFile.decode(packaged).kind == "config"
-
-
-def _look_into(seen: Snapshot, foreign: list[tuple[bytes, bytes]], others: list[bytes], chosen: Selection) -> None:
-    """Go through directories without anything packaged, topmost first, as long as there is room for what is found.
-
-    Executables are wanted wherever they are: after that only objects that list one are opened.
-    """
-    level = foreign
-    while level:
-        below: list[tuple[bytes, bytes]] = []
-        for prefix, name in level:
-            data = seen.objects[bytes.fromhex(name.decode())]
-            room = len(others) < _ATTRIBUTE_LIMIT
-            if not room and not _LISTS_EXECUTABLE.search(data) and not _LISTS_CHILD.search(data):
-                continue
-            for path, meta, child in listing(data, prefix):
-                if child:
-                    below.append((path, child))
-                if room:
-                    others.append(path)
-                if meta[0] == _REGULAR and _EXECUTABLE.match(meta):
-                    chosen.executables.append(path)
-        level = below
 
 
 def probes(chosen: Selection) -> list[Probe]:
@@ -134,6 +36,8 @@ def _probe(name: str, tool: str, command: str, paths: Sequence[bytes], *, accept
     # Two statuses matter, xargs' and the tool's; both end as xargs' 0 or 123. Paths that vanished meanwhile are no
     # failure, and what cannot be read is seen by its absence from the answer.
     script = "{\n" + "\n".join(_printf(paths)) + f'\n:\n}} | (cd "$R/" && xargs -0 {command} 2>/dev/null)'
+    if not paths:
+        script = ":"  # whether the tool is there is told all the same
     return Probe(name, script, tools=(tool, "xargs"), accepts=accepts, timeout=_TIMEOUT, limit=512 << 20)
 
 
@@ -155,6 +59,10 @@ def _printf(paths: Sequence[bytes], at_once: int = 500) -> Iterable[str]:
 def parse(results: Mapping[str, ProbeResult], chosen: Selection, skipped: Mapping[bytes, str]) -> Parsed:
     """Turn the second look into one item per path that has more to it than the tree says."""
     found: dict[bytes, dict[str, Json]] = defaultdict(dict)
+    for path, held in chosen.kept.items():
+        still = {name: value for name, value in held.items() if name != "not_walked"}
+        if still:
+            found[path] = still
     for path, why in skipped.items():
         found[b"/" + path]["not_walked"] = why
     unparsed: dict[str, str] = {}
@@ -169,13 +77,21 @@ def parse(results: Mapping[str, ProbeResult], chosen: Selection, skipped: Mappin
             found[path][column] = value
         if strange and result.outcome is Outcome.OK:
             unparsed[name] = f"{strange} lines not understood"
-    if chosen.left_out:
-        total = chosen.left_out + len(chosen.others)
-        notes.append(
-            f"acl, xattrs, flags: looked at {len(chosen.others):,} of {total:,} unpackaged paths, topmost first"
-        )
+    notes += chosen.limits()
     items = [Item("files", text(path), dict(sorted(values.items()))) for path, values in sorted(found.items())]
     return Parsed(items=items, unparsed=unparsed, notes=notes)
+
+
+def unread(results: Mapping[str, ProbeResult], chosen: Selection, items: Iterable[Item]) -> set[bytes]:
+    """Return the files that were to be hashed and were not."""
+    digests = {raw(item.key) for item in items if "digest" in item.attributes}
+    return {
+        path
+        for algorithm, paths in chosen.digests.items()
+        if (result := results.get(f"digest {algorithm}")) is not None and result.outcome is not Outcome.ABSENT
+        for path in paths
+        if path not in digests
+    }
 
 
 def _reader(probe: str) -> tuple[str, Callable[[bytes], tuple[Values, int]]]:

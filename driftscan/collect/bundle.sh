@@ -1,7 +1,7 @@
 LC_ALL=C LANG=C LANGUAGE=C TZ=UTC0
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export LC_ALL LANG LANGUAGE TZ PATH
-unset ENV BASH_ENV CDPATH HISTFILE GREP_OPTIONS POSIXLY_CORRECT LD_PRELOAD 2>/dev/null
+unset ENV BASH_ENV CDPATH HISTFILE GREP_OPTIONS POSIXLY_CORRECT LD_PRELOAD TAR_OPTIONS 2>/dev/null
 umask 077
 SELF=$$
 
@@ -49,23 +49,48 @@ ds_gone() {
   [ -x "${ds_up:-/}" ]
 }
 
+# Many files go as one archive, which is a process per hundred of them instead of one each: where the tools can do it.
+ds_pack() { find -L "$@" -maxdepth 0 ! -size +2048 -exec tar -chf - {} + 2>/dev/null; }
+PACK=
+[ "$(cd / && ds_pack ./dev/null | head -c 10)" = ./dev/null ] && PACK=yes
+
 ds_file() {
+  if [ -n "$PACK" ] && [ $# -gt 2 ] && [ $# -lt 500 ]; then ds_many "$@"; else ds_each "$@"; fi
+}
+
+# ds_how PATH: sets ds_o to what can be shown of PATH, and ds_p to where it is
+ds_how() {
+  ds_real "$1"
+  if [ -f "$ds_p" ]; then
+    if [ -r "$ds_p" ]; then ds_o=ok; else ds_o=denied; fi
+  elif [ -e "$ds_p" ] || [ -L "$ds_p" ]; then
+    ds_o=other
+  elif ds_gone "$ds_p"; then
+    ds_o=absent
+  else
+    ds_o=denied
+  fi
+}
+
+# what each is, and an archive of those that can be shown: what is too long, or has vanished by now, is not in it
+ds_many() {
+  printf '\n%s files\n' "$N"
   for ds_f; do
-    ds_real "$ds_f"
-    if [ -f "$ds_p" ] && [ -r "$ds_p" ]; then
-      printf '\n%s file ok\n%s\000' "$N" "$ds_f"
-      if dd if="$ds_p" bs=65536 count=17 2>/dev/null; then ds_mark close; else ds_mark close broken; fi
-      continue
-    elif [ -f "$ds_p" ]; then
-      printf '\n%s file denied\n%s\000' "$N" "$ds_f"
-    elif [ -e "$ds_p" ] || [ -L "$ds_p" ]; then
-      printf '\n%s file other\n%s\000' "$N" "$ds_f"
-    elif ds_gone "$ds_p"; then
-      printf '\n%s file absent\n%s\000' "$N" "$ds_f"
-    else
-      printf '\n%s file denied\n%s\000' "$N" "$ds_f"
-    fi
-    ds_mark close
+    shift
+    ds_how "$ds_f"
+    printf '%s\000%s\000.%s\000' "$ds_o" "$ds_f" "$ds_p"
+    [ $ds_o != ok ] || set -- "$@" ".$ds_p"
+  done
+  printf '\000'
+  [ $# -eq 0 ] || (cd / && ds_pack "$@")
+  ds_mark close
+}
+
+ds_each() {
+  for ds_f; do
+    ds_how "$ds_f"
+    printf '\n%s file %s\n%s\000' "$N" $ds_o "$ds_f"
+    if [ $ds_o != ok ] || dd if="$ds_p" bs=65536 count=17 2>/dev/null; then ds_mark close; else ds_mark close broken; fi
   done
 }
 
@@ -73,9 +98,11 @@ ds_dir() {
   for ds_t; do
     ds_real "$ds_t"
     if [ -d "$ds_p" ] && [ -r "$ds_p" ] && [ -x "$ds_p" ]; then
+      set --
       for ds_e in "$ds_p"/* "$ds_p"/.[!.]* "$ds_p"/..?*; do
-        if [ -f "$ds_e" ] || [ -L "$ds_e" ]; then ds_file "$ds_t/${ds_e##*/}"; fi
+        if [ -f "$ds_e" ] || [ -L "$ds_e" ]; then set -- "$@" "$ds_t/${ds_e##*/}"; fi
       done
+      ds_file "$@"
     elif [ -d "$ds_p" ]; then
       printf '\n%s file denied\n%s\000' "$N" "$ds_t"
       ds_mark close

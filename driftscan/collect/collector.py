@@ -2,16 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from driftscan.collect import attributes, survey
-from driftscan.collect.assemble import Seen, assemble
+from driftscan.collect import reuse, survey
+from driftscan.collect.assemble import Seen, assemble, both
 from driftscan.collect.bundle import Task, by_scope
-from driftscan.collect.runner import NOT_RUN, Link, Results, run_more_tasks, run_tasks
+from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
+from driftscan.collect.second import Tree, file_items, follows, second_look
 from driftscan.errors import TransportError
 from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.outcome import Outcome, ProbeResult
@@ -53,31 +54,29 @@ class Wish:
         return [scope for name, scope in scopes().items() if name in wanted]
 
 
-@dataclass(slots=True)
-class _Tree:
-    """The file tree as it grows, and what was seen on the way."""
-
-    builder: TreeBuilder = field(default_factory=TreeBuilder)
-    plan: survey.Plan | None = None
-    readers: list[survey.Survey] = field(default_factory=list)
-    results: Results = field(default_factory=dict)
-    chosen: attributes.Selection | None = None
-
-
-def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scope, _files: None) -> Snapshot:
+def collect(
+    name: str,
+    link: Link,
+    wish: Wish,
+    progress: Progress = lambda _scope, _files: None,
+    before: Callable[[], Snapshot | None] = lambda: None,
+) -> Snapshot:
     """Scan the host behind `link` and return what was seen under `name`.
 
-    Raises TransportError when the host shows nothing at all; what else goes wrong is told by the coverage.
+    `before` gives the last snapshot of the same host: what it tells of files that are as they were is not looked at
+    again, unless everything is to be verified. Raises TransportError when the host shows nothing at all; what else
+    goes wrong is told by the coverage.
     """
     taken, started = datetime.now(timezone.utc), time.monotonic()
     asked = [scope for scope in wish.asked() if _can_look(scope, link)]
-    tree = _Tree()
+    tree = Tree()
 
     def watch(scope: str) -> None:
         progress(scope, tree.builder.entries)
 
     with no_garbage_collection():
-        small, parsed = _both_lanes(link, wish, asked, tree, watch)
+        whole = wish.full or link.record is not None  # a recording is to hold all of it
+        small, parsed = _both_lanes(link, wish, asked, tree, watch, (lambda: None) if whole else before)
         built = tree.builder.finish()
         ownership = _ownership(parsed, small, tree.builder)
         first = Snapshot(
@@ -95,28 +94,25 @@ def collect(name: str, link: Link, wish: Wish, progress: Progress = lambda _scop
             known_links=tree.builder.links,
             known_ownership=ownership,
         )
-        again = _second_look(link, wish, asked, tree, first, watch)
+        packages = reuse.fingerprint(first.manifests)
+        if tree.whole:
+            tree.known = reuse.known(tree.before, first, tree.looker, packages)
+        following = follows(link, asked, tree, first, wish.bounded)
+        again = second_look(link, following, tree, first, watch, full=wish.full)
         for scope in asked:
             if scope.follow is not None:
-                parsed[scope.name] = _both(parsed[scope.name], scope.follow.parse(first, by_scope(again, scope.name)))
+                probes, kept = following[scope.name]
+                if kept is None or probes:
+                    found = scope.follow.parse(first, by_scope(again, scope.name))
+                    kept = found if kept is None else both(kept, found)
+                parsed[scope.name] = both(parsed[scope.name], kept)
         if any(scope.name == _FILES for scope in asked):
-            parsed[_FILES] = _attributes(tree, by_scope(again, _FILES))
+            parsed[_FILES] = file_items(tree, first, by_scope(again, _FILES), packages)
         tree.results |= again
         small |= {task: result for task, result in again.items() if task[0] != _FILES}
         seen = [Seen(scope, _results(scope, small, tree), parsed[scope.name]) for scope in asked]
         items, coverage = assemble(seen, ownership)
     return replace(first, seconds=time.monotonic() - started, items=items, coverage=coverage)
-
-
-def _both(first: Parsed, second: Parsed) -> Parsed:
-    """Return what a scope made of its first look and of its second together."""
-    return Parsed(
-        items=[*first.items, *second.items],
-        unparsed={**first.unparsed, **second.unparsed},
-        denied={**first.denied, **second.denied},
-        manifests=[*first.manifests, *second.manifests],
-        notes=[*first.notes, *second.notes],
-    )
 
 
 def _can_look(scope: Scope, link: Link) -> bool:
@@ -126,7 +122,12 @@ def _can_look(scope: Scope, link: Link) -> bool:
 
 
 def _both_lanes(
-    link: Link, wish: Wish, asked: Sequence[Scope], tree: _Tree, watch: Callable[[str], None]
+    link: Link,
+    wish: Wish,
+    asked: Sequence[Scope],
+    tree: Tree,
+    watch: Callable[[str], None],
+    before: Callable[[], Snapshot | None],
 ) -> tuple[Results, dict[str, Parsed]]:
     """Run the survey of the files on one channel while all small probes run on another."""
     psutil = link.transport.local and not link.privilege.sudo
@@ -148,6 +149,7 @@ def _both_lanes(
                 if scope.name not in parsed and scope.name != _FILES:
                     parsed[scope.name] = scope.parse(by_scope(results, scope.name))
             if walking is not None:
+                tree.before = before()
                 _finish(walking, link, wish, tree, watch)
         except BaseException:
             link.transport.close()  # ends the other lane, so that the pool can be left
@@ -169,7 +171,7 @@ def _small(link: Link, tasks: Sequence[Task], watch: Callable[[str], None], walk
         return run_tasks(link, tasks, watch)
 
 
-def _finish(walking: "Future[None]", link: Link, wish: Wish, tree: _Tree, watch: Callable[[str], None]) -> None:
+def _finish(walking: "Future[None]", link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> None:
     """Wait for the survey; where it was let have no session beside the small probes, it has one now."""
     error = walking.exception()
     if isinstance(error, TransportError) and not isinstance(error, CommandTimeout):
@@ -178,8 +180,9 @@ def _finish(walking: "Future[None]", link: Link, wish: Wish, tree: _Tree, watch:
         raise error
 
 
-def _walk(link: Link, wish: Wish, tree: _Tree, watch: Callable[[str], None]) -> None:
-    tree.results |= run_tasks(link, [Task(_FILES, wish.bounded(MOUNTS))], watch)
+def _walk(link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> None:
+    tree.results |= run_tasks(link, [Task(_FILES, wish.bounded(probe)) for probe in (MOUNTS, reuse.LOOKER)], watch)
+    tree.looker = reuse.looker(tree.results.pop((_FILES, reuse.LOOKER.name), None))
     shown = tree.results[_FILES, MOUNTS.name]
     if shown.outcome is not Outcome.OK:
         return
@@ -204,43 +207,7 @@ def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) 
     return Ownership(packages.manifests, builder.links)
 
 
-def _second_look(
-    link: Link,
-    wish: Wish,
-    asked: Sequence[Scope],
-    tree: _Tree,
-    first: Snapshot,
-    watch: Callable[[str], None],
-) -> Results:
-    """Look again: at the attributes of the paths that the survey made interesting, and at what scopes follow up."""
-    tasks = [
-        Task(scope.name, wish.bounded(probe))
-        for scope in asked
-        if scope.follow is not None
-        for probe in scope.follow.probes(first)
-        if link.transport.live or not probe.live
-    ]
-    if tree.plan is not None and first.tree and any(scope.name == _FILES for scope in asked):
-        tree.chosen = attributes.select(first, first.ownership or Ownership((), {}), full=wish.full)
-        tasks += [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)]
-    hashing = [task for task in tasks if task.probe.name.startswith("digest")]
-    others = [task for task in tasks if task not in hashing]
-    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes
-        digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
-        results = run_more_tasks(link, others, watch) if others else {}
-        results |= digests.result() if digests else {}
-    refused = [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
-    return results | (run_more_tasks(link, refused, watch) if refused else {})  # one after the other, now
-
-
-def _attributes(tree: _Tree, results: Mapping[str, ProbeResult]) -> Parsed:
-    """Return what the second look at the files has shown; nothing where there was none."""
-    if tree.chosen is None or tree.plan is None:
-        return Parsed()
-    return attributes.parse(results, tree.chosen, tree.plan.skipped)
-
-
-def _results(scope: Scope, small: Results, tree: _Tree) -> list[ProbeResult]:
+def _results(scope: Scope, small: Results, tree: Tree) -> list[ProbeResult]:
     if scope.name != _FILES:
         return list(by_scope(small, scope.name).values())
     results = list(by_scope(tree.results, _FILES).values())

@@ -1,9 +1,11 @@
 """Frames: the output of a bundle, split by the nonce's markers into one result per probe."""
 
 import re
+import tarfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from driftscan.collect.bundle import Consumer, Task
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
@@ -57,6 +59,39 @@ def _partial(buffer: bytes, marker: bytes) -> int:
     return len(buffer)
 
 
+def _unpacked(data: bytes) -> Iterator[HostFile]:
+    """Yield the files that `ds_many` shows: outcome, path and place of each, NUL-terminated, and an archive of them."""
+    told, _, archive = data.partition(b"\0\0")
+    fields = told.split(b"\0") if told else []
+    shown_files = _members(archive)
+    for outcome, path, place in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
+        known = _FILE_OUTCOMES.get(text(outcome))
+        if known is Outcome.OK:
+            content = shown_files.get(place)
+            yield HostFile(path, Outcome.FAILED if content is None else known, content or b"")
+        elif known is not None:
+            yield HostFile(path, known)
+
+
+def _members(archive: bytes) -> dict[bytes, bytes]:
+    """Return the plain files of a tar archive as far as it can be read; what says to be larger than allowed is not."""
+    found: dict[bytes, bytes] = {}
+    try:
+        with tarfile.open(
+            fileobj=BytesIO(archive), mode="r:", ignore_zeros=True, encoding="utf-8", errors="surrogateescape"
+        ) as opened:
+            for member in opened:
+                name, link = (word.encode("utf-8", "surrogateescape") for word in (member.name, member.linkname))
+                if member.islnk() and link in found:  # a second name of what is there already
+                    found[name] = found[link]
+                plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and member.sparse is None
+                if plain and member.size <= _FILE_LIMIT and (content := opened.extractfile(member)) is not None:
+                    found[name] = content.read()
+    except (tarfile.TarError, ValueError, OSError, EOFError, KeyError, IndexError, OverflowError):
+        pass  # a hostile host, or one that was cut off: what came before holds
+    return found
+
+
 @dataclass(slots=True)
 class _Frame:
     """One probe that has begun; it is over when both streams have passed its end."""
@@ -69,6 +104,7 @@ class _Frame:
     files: list[HostFile] = field(default_factory=list)
     said: tuple[Outcome, str] | None = None  # what the probe itself told by ds_absent or ds_denied
     open_file: tuple[Outcome, bytearray] | None = None
+    packed: bytearray | None = None  # many files, of which one archive is made
     code: int | None = None
     stderr_ended: bool = False
 
@@ -82,12 +118,17 @@ class _Frame:
             return
         if self.open_file is not None:
             self.open_file[1].extend(data)
+        elif self.packed is not None:
+            self.packed.extend(data)
         elif self.task.consumer is not None:
             self.task.consumer(data)
         else:
             self.stdout.append(data)
 
     def end_file(self) -> None:
+        if self.packed is not None:
+            packed, self.packed = bytes(self.packed), None
+            self.files += _unpacked(packed)
         if self.open_file is None:
             return
         outcome, body = self.open_file
@@ -208,8 +249,11 @@ class BundleSink:
             case ["file", outcome] if frame is not None and outcome in _FILE_OUTCOMES:
                 frame.end_file()
                 frame.open_file = (_FILE_OUTCOMES[outcome], bytearray())
-            case ["close", *how] if frame is not None and frame.open_file is not None:
-                if how:
+            case ["files"] if frame is not None:
+                frame.end_file()
+                frame.packed = bytearray()
+            case ["close", *how] if frame is not None:
+                if how and frame.open_file is not None:
                     frame.open_file = (Outcome.FAILED, frame.open_file[1])
                 frame.end_file()
             case ["absent" | "denied" as said, *why] if frame is not None:

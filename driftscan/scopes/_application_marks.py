@@ -83,6 +83,12 @@ def roots(snapshot: Snapshot, directories: Directories) -> list[Root]:
     return outermost
 
 
+def may_tell(path: bytes) -> bool:
+    """Whether what is at `path` may be a mark, or decide on one."""
+    name = path.rpartition(b"/")[2]
+    return (name in _NAMES or name == b"releases" or name.endswith(_ARCHIVES)) and not _NOWHERE.match(path)
+
+
 def _marked(snapshot: Snapshot, directories: Directories) -> Iterator[tuple[bytes, bytes, str]]:
     """Yield every directory with a mark, the mark, and the kind that it tells ("" if none)."""
     foreign = elsewhere(snapshot)

@@ -1,6 +1,6 @@
 """What the parsers of several scopes share: lines that arrived whole, times, words for what was not understood."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timezone
 
 from driftscan.model.outcome import Outcome
@@ -58,6 +58,15 @@ def numbered(keys: Iterable[str]) -> list[str]:
     return out
 
 
+def within(path: bytes, tops: Container[bytes]) -> bool:
+    """Whether the absolute `path` is one of `tops`, or below one."""
+    while path:
+        if path in tops:
+            return True
+        path = path.rpartition(b"/")[0]
+    return b"/" in tops
+
+
 def shell_words(paths: Iterable[bytes]) -> list[str]:
     """Return `paths` as words of a shell line, quoted."""
     return [shell_word(path.decode("utf-8", "surrogateescape")) for path in paths]
@@ -70,5 +79,12 @@ def shell_word(word: str) -> str:
 
 def show_files(name: str, paths: Iterable[bytes], timeout: float = 120.0) -> Probe:
     """Return a probe that shows the files at `paths`, absolute and without `$R`, whole (see `ProbeResult.files`)."""
-    script = "\n".join(f"ds_file {word}" for word in shell_words(paths)) or "ds_absent 'nothing to look at'"
+    script = file_calls(paths) or "ds_absent 'nothing to look at'"
     return Probe(name, script, timeout=timeout, limit=256 << 20)
+
+
+def file_calls(paths: Iterable[bytes], at_once: int = 100) -> str:
+    """Return a script that shows the files at `paths`, some at once: one by one each would cost a process."""
+    words = shell_words(paths)
+    some = (words[at : at + at_once] for at in range(0, len(words), at_once))
+    return "\n".join("ds_file " + " \\\n".join(several) for several in some)

@@ -49,6 +49,11 @@ def files_to_read(snapshot: Snapshot) -> list[bytes]:
     return sorted(paths)[:_MOST]
 
 
+def tells(path: bytes) -> bool:
+    """Whether what is at `path` may tell of a container or machine: a file that is read, or a directory of its own."""
+    return _reader(path) is not None or path.rpartition(b"/")[0] in {top for top, _, _ in _TOPS}
+
+
 def read(path: bytes, data: bytes) -> Sequence[Machine] | None:
     """Return what the file at `path` tells of; None when it is not understood."""
     reader = _reader(path)

@@ -1,6 +1,6 @@
 """The scope `applications`: directories with software that nobody packaged, known by the marks of their makers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 
 from driftscan.model.directories import Directories
@@ -8,11 +8,11 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.ownership import resolve
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import text
+from driftscan.model.text import raw, text
 from driftscan.scopes import _application_files
-from driftscan.scopes._application_marks import Root, roots
+from driftscan.scopes._application_marks import Root, may_tell, roots
 from driftscan.scopes._common import blind_spots, show_files
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.base import Change, Follow, ItemScope, Parsed, Probe, Results, Since, unless
 from driftscan.scopes.files import Names
 
 COLUMNS = (
@@ -33,6 +33,7 @@ FILES = "files"
 _APPLICATIONS = 400  # of which files are read
 _MARKERS = 20
 _READABLE = 1 << 18
+_TOLD = frozenset({*_application_files.NAMES, b"index.html"})
 _SAMPLES = (b".example", b".sample", b".dist", b".template", b".defaults")
 _CHECKOUTS = (b".git", b".hg", b".svn", b".bzr")
 
@@ -144,9 +145,29 @@ def _checkout(directories: Directories, path: bytes) -> str:
     return ""
 
 
+def _concerns(snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one of a mark, or of a file that says what the application is."""
+    tops = {raw(item.key) for item in since.before.of("applications")}
+    return any(_tells(change, tops) or _joins(change, snapshot.directories) for change in since.changes)
+
+
+def _tells(change: Change, tops: Container[bytes]) -> bool:
+    name = change.name
+    named = may_tell(change.path) or name in _TOLD or name.startswith(b".env") or name.endswith(b".env")
+    return change.leads or (change.is_other and (named or change.path in tops))
+
+
+def _joins(change: Change, directories: Directories) -> bool:
+    """Whether what came or went makes of an environment of Python, which was alone, one of many, or the reverse."""
+    if change.before is not None and change.after is not None:
+        return False
+    beside = directories.list(change.path.rpartition(b"/")[0])
+    return len(beside) < 3 and any(b"pyvenv.cfg" in directories.list(entry.path) for entry in beside.values())
+
+
 SCOPE = ItemScope(
     name="applications",
     doc="Directories with software that nobody packaged: what it is, by what it was recognised, with what environment",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse),
+    follow=Follow(_probes, _parse, unless("applications", _concerns)),
 )

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Protocol
+from functools import cache, cached_property
+from typing import NamedTuple, Protocol
 
 from driftscan.model.discovery import modules
 from driftscan.model.item import Column, Item
 from driftscan.model.manifest import Manifest
-from driftscan.model.outcome import ProbeResult
+from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.snapshot import Snapshot
+from driftscan.model.tree import Entry
 
 Results = Mapping[str, ProbeResult]  # probe name -> result; only probes that ran
 
@@ -55,16 +56,97 @@ class Parsed:
     notes: Sequence[str] = ()
 
 
+class Change(NamedTuple):
+    """One path that is not as it was: `before` is None where it is new, `after` where it is gone.
+
+    A file that may have been written while it was read the last time is among them too, though nothing shows it.
+    """
+
+    path: bytes
+    before: Entry | None
+    after: Entry | None
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link, or was one."""
+        return any(entry is not None and entry.kind == "l" for entry in (self.before, self.after))
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is a link that something lasting may be reached by."""
+        return self.is_link and not self.path.startswith((b"/tmp/", b"/var/tmp/", b"/run/", b"/proc/", b"/dev/"))
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file, or was one."""
+        return any(entry is not None and entry.kind == "f" for entry in (self.before, self.after))
+
+    @property
+    def name(self) -> bytes:
+        """Name without the directory."""
+        return self.path.rpartition(b"/")[2]
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it came, went, or has another type, mode, owner or target: more than a directory's new listing."""
+        before, after = self.before, self.after
+        return before is None or after is None or before.meta != after.meta or before.link != after.link
+
+
+@dataclass(frozen=True)
+class Since:
+    """The last snapshot, and every path that changed since.
+
+    The packages own the same paths as then, the same accounts have the same numbers, other systems' roots lie where
+    they lay, and commands run as the same user: what a scope has said then holds as long as no file says otherwise.
+    """
+
+    before: Snapshot
+    changes: Sequence[Change]
+
+    @cached_property
+    def paths(self) -> frozenset[bytes]:
+        """The paths of `changes`."""
+        return frozenset(change.path for change in self.changes)
+
+    def said(self, scope: str) -> "Parsed | None":
+        """Return all that `scope` said then; None where it had not seen everything."""
+        coverage = self.before.coverage.get(scope)
+        if coverage is None or coverage.outcome is not Outcome.OK or coverage.gaps:
+            return None
+        return Parsed(self.before.of(scope), notes=coverage.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a scope looks at again of what it looked at before: the probes that are left, and what still holds."""
+
+    probes: Sequence[Probe]
+    kept: Parsed
+
+
 @dataclass(frozen=True, slots=True)
 class Follow:
     """A second look that depends on what the first has shown: the files that a scope wants to read are found by then.
 
     Both functions get the snapshot as it is after the first look: the file tree, its links, whose the paths are, and
     the items of every scope without a follow. What `parse` returns comes on top of what the scope's first look gave.
+    `again` says what is left to do where the host was scanned before; None: all of it.
     """
 
     probes: Callable[[Snapshot], Sequence[Probe]]
     parse: Callable[[Snapshot, Results], Parsed]
+    again: Callable[[Snapshot, Since], Again | None] = lambda _snapshot, _since: None
+
+
+def unless(scope: str, concerns: Callable[[Snapshot, Since], bool]) -> Callable[[Snapshot, Since], Again | None]:
+    """Return a `Follow.again` that keeps all that `scope` said, unless a change `concerns` it."""
+
+    def again(snapshot: Snapshot, since: Since) -> Again | None:
+        said = since.said(scope)
+        return None if said is None or concerns(snapshot, since) else Again((), said)
+
+    return again
 
 
 class Scope(Protocol):

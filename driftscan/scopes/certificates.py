@@ -12,7 +12,7 @@ from driftscan.model.text import text
 from driftscan.scopes._common import not_understood, numbered, shell_words
 from driftscan.scopes._follow import no_tree, other_roots
 from driftscan.scopes._x509 import Certificate, certificates
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.base import Change, Follow, ItemScope, Parsed, Probe, Results, Since, unless
 
 COLUMNS = (
     Column("path", "text", "File that it is in"),
@@ -35,6 +35,7 @@ COLUMNS = (
 )
 
 _ENDINGS = (b".pem", b".crt", b".cer", b".der", b".cert")
+_NAMED = (*_ENDINGS, b".key")
 _FILES = 500
 _SIZE_LIMIT = 1 << 20
 _CHAIN = 8  # certificates in a file that is more than a chain: a bundle of authorities
@@ -193,9 +194,18 @@ def _key_beside(directories: Directories, path: bytes) -> str:
     return ""
 
 
+def _concerns(_snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one of a certificate, of a key beside it, or of who names them."""
+    return any(change.leads or (change.is_file and _may_tell(change)) for change in since.changes)
+
+
+def _may_tell(change: Change) -> bool:
+    return change.path.startswith(b"/etc/") or (change.name.endswith(_NAMED) and not _PASSED.search(change.path))
+
+
 SCOPE = ItemScope(
     name="certificates",
     doc="X.509 certificates in files that no package owns: for whom, until when, who names them",
     columns=COLUMNS,
-    follow=Follow(probes, parse),
+    follow=Follow(probes, parse, unless("certificates", _concerns)),
 )

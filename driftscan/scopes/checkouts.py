@@ -7,10 +7,10 @@ from driftscan.model.directories import Directories
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import text
-from driftscan.scopes._common import blind_spots, show_files
+from driftscan.model.text import raw, text
+from driftscan.scopes._common import blind_spots, show_files, within
 from driftscan.scopes._places import elsewhere, packaged
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
 from driftscan.scopes.checkout import git, mercurial
 from driftscan.scopes.checkout.status import Status, compare
 
@@ -30,7 +30,7 @@ COLUMNS = (
         "a file that was only touched counts, one of the same size and time does not. In a copy, where no file has its "
         "time, the time does not count",
     ),
-    Column("dirty", "json", "The first of those", golden=True),
+    Column("dirty", "json", "The first of those", golden=True, usual=(None, [])),
     Column("strangers", "integer", "How many files below it are neither tracked nor ignored by its own patterns"),
     Column("untracked", "json", "The first of those; a directory with nothing tracked ends in /"),
     Column("package", "text", "Package that owns the directory", owner_of="path"),
@@ -160,9 +160,19 @@ def _item(top: bytes, status: Status | None, **known: Json) -> Item:
     return Item("checkouts", path, attributes)
 
 
+def _concerns(_snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one in a checkout or of its repository: what is tracked is compared with the tree."""
+    tops = {raw(item.key) for item in since.before.of("checkouts")}
+    return any(
+        change.name in git.NAMES or change.name in _OTHERS or b"/.git/" in change.path or within(change.path, tops)
+        for change in since.changes
+        if change.is_file or change.is_other
+    )
+
+
 SCOPE = ItemScope(
     name="checkouts",
     doc="Working copies of git, Mercurial, Subversion and Bazaar: where from, at which commit, what was changed",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse),
+    follow=Follow(_probes, _parse, unless("checkouts", _concerns)),
 )

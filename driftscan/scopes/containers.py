@@ -6,10 +6,10 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
-from driftscan.scopes._common import numbered, shell_words
-from driftscan.scopes._container_files import FILES, Machine, files_to_read, machines_in_tree, read
+from driftscan.scopes._common import file_calls, numbered
+from driftscan.scopes._container_files import FILES, Machine, files_to_read, machines_in_tree, read, tells
 from driftscan.scopes._follow import no_tree
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
 
 COLUMNS = (
     Column("runtime", "text", "docker, podman, lxc, incus, lxd, nspawn, libvirt"),
@@ -32,7 +32,7 @@ def probes(snapshot: Snapshot) -> list[Probe]:
     paths = files_to_read(snapshot)
     if not paths:
         return []
-    return [Probe(FILES, "\n".join(f"ds_file {word}" for word in shell_words(paths)), timeout=60, limit=64 << 20)]
+    return [Probe(FILES, file_calls(paths), timeout=60, limit=64 << 20)]
 
 
 def parse(snapshot: Snapshot, results: Results) -> Parsed:
@@ -59,9 +59,14 @@ def _items(found: list[Machine]) -> Iterator[Item]:
         yield Item("containers", key, {**attributes, "mounts": list(one.mounts)})
 
 
+def _concerns(_snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one of a container or machine."""
+    return any(change.is_other and tells(change.path) for change in since.changes)
+
+
 SCOPE = ItemScope(
     name="containers",
     doc="Containers, images, volumes and virtual machines, running or not",
     columns=COLUMNS,
-    follow=Follow(probes, parse),
+    follow=Follow(probes, parse, unless("containers", _concerns)),
 )

@@ -8,11 +8,11 @@ from driftscan.model.manifest import PackagedFile
 from driftscan.model.outcome import HostFile, Outcome
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import text
+from driftscan.model.text import raw, text
 from driftscan.model.tree import Entry
 from driftscan.scopes._follow import no_tree
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
-from driftscan.scopes.texts.choice import SIZE_LIMIT, choose, in_home
+from driftscan.scopes.base import Again, Follow, ItemScope, Parsed, Probe, Results, Since
+from driftscan.scopes.texts.choice import SIZE_LIMIT, Wanted, choose, concerns, in_home
 from driftscan.scopes.texts.read import read_probe, told
 from driftscan.scopes.texts.secret_files import is_history
 from driftscan.scopes.texts.secrets import Content, private_keys, read
@@ -42,6 +42,24 @@ def probes(snapshot: Snapshot) -> list[Probe]:
         return [no_tree()]
     choice = choose(snapshot)
     return [read_probe(choice.wanted, choice.left_out)] if choice.wanted else []
+
+
+def again(snapshot: Snapshot, since: Since) -> Again | None:
+    """Return what is read again: files that have changed, and those of which nothing was said though it could be."""
+    said = since.said("contents")
+    ownership = snapshot.ownership or Ownership((), {})
+    if said is None or not any(concerns(change, ownership) for change in since.changes):
+        return None if said is None else Again((), said)
+    known = {raw(item.key): item for item in said.items}
+    choice = choose(snapshot)
+    left, kept = list[Wanted](), list[Item]()
+    for one in choice.wanted:
+        path = one.entry.path
+        if path in since.paths or (path not in known and not one.digest):
+            left.append(one)
+        elif path in known:  # else it was as its package brought it
+            kept.append(known[path])
+    return Again([read_probe(left, choice.left_out)], Parsed(kept))
 
 
 def parse(snapshot: Snapshot, results: Results) -> Parsed:
@@ -97,5 +115,5 @@ SCOPE = ItemScope(
     name="contents",
     doc="Configuration and scripts that no package owns or that were changed: their text, without its secrets",
     columns=COLUMNS,
-    follow=Follow(probes, parse),
+    follow=Follow(probes, parse, again),
 )

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from driftscan.model.item import Column, Item
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.scopes._common import blind_spots, numbered, show_files
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
-from driftscan.scopes.languages.base import Look, Package, ecosystems, look
+from driftscan.model.text import raw
+from driftscan.scopes._common import blind_spots, numbered, show_files, within
+from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
+from driftscan.scopes.languages.base import PATHS, Look, Package, ecosystems, look
 
 COLUMNS = (
     Column("ecosystem", "text", "pip, npm, gem, composer, cargo"),
@@ -28,6 +29,7 @@ COLUMNS = (
     Column("package", "text", "The distribution's package that owns the metadata", owner_of="metadata"),
 )
 METADATA = "metadata"  # the only probe
+_NAMES = frozenset({b"package.json", b"package-lock.json"})  # of projects: what they ask for
 _FILES = 6000  # metadata files that are read: 9 s
 _UNSEEN = "the files of the host were not seen, and these packages are found among them"
 
@@ -66,9 +68,25 @@ def _key(ecosystem: str, package: Package) -> str:
     return f"{ecosystem} {package.attributes(ecosystem)['root']} {package.name}"
 
 
+def _concerns(_snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one of a package, of what lists it, or where packages lie."""
+    names = _NAMES.union(*(one.names for one in ecosystems()))
+    endings = tuple(ending for one in ecosystems() for ending in one.endings)
+    tops, many = set[bytes](), False
+    for item in since.before.of("language_packages"):
+        tops |= {raw(str(item.attributes[name])) for name in ("root", "metadata")}
+        tops |= {raw(path) for path in item.attributes["paths"] if path.startswith("/")}
+        many = many or len(item.attributes["paths"]) >= PATHS
+    return any(
+        change.leads or many or change.name in names or change.name.endswith(endings) or within(change.path, tops)
+        for change in since.changes
+        if change.is_file or change.is_other
+    )
+
+
 SCOPE = ItemScope(
     name="language_packages",
     doc="What pip, npm, gem, composer and cargo installed, system-wide, in virtual environments and in projects",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse),
+    follow=Follow(_probes, _parse, unless("language_packages", _concerns)),
 )

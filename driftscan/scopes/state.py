@@ -8,11 +8,11 @@ from driftscan.model.directories import Directories
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import text
+from driftscan.model.text import raw, text
 from driftscan.model.tree import Entry
-from driftscan.scopes._common import shell_words
+from driftscan.scopes._common import file_calls, shell_words, within
 from driftscan.scopes._follow import no_tree, other_roots
-from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results
+from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
 from driftscan.scopes.files import Names
 
 COLUMNS = (
@@ -61,6 +61,7 @@ _ENGINES = (
     _Engine("maildir", b"cur", (b"new", b"tmp")),
 )
 _MARKERS = frozenset(engine.marker for engine in _ENGINES)
+_TELLING = _MARKERS.union(*(engine.beside + engine.versions for engine in _ENGINES))
 _SQLITE = (b".sqlite", b".sqlite3", b".db", b".db3", b".sdb")
 _IMAGES = (b".qcow2", b".vmdk", b".vdi", b".vhd", b".vhdx", b".img", b".raw")
 _IMAGE_SIZE = 32 << 20  # bytes from which on a file called .img or .raw is taken for a disk
@@ -91,7 +92,7 @@ def probes(snapshot: Snapshot) -> list[Probe]:
         script = "\n".join(f"try {word}" for word in shell_words(files))
         made.append(Probe("sqlite", _TRY + script + "\n:", tools=("dd",), limit=1 << 20))
     if notes:
-        made.append(Probe("versions", "\n".join(f"ds_file {word}" for word in shell_words(notes))))
+        made.append(Probe("versions", file_calls(notes)))
     return made
 
 
@@ -185,9 +186,19 @@ def _telling(snapshot: Snapshot) -> list[Entry]:
     ]
 
 
+def _concerns(_snapshot: Snapshot, since: Since) -> bool:
+    """Whether a change may be one of data: by its name, or where it lies, for data is measured."""
+    tops = {raw(item.key) for item in since.before.of("state")}
+    return any(
+        change.name in _TELLING or change.name.endswith((*_SQLITE, *_IMAGES)) or within(change.path, tops)
+        for change in since.changes
+        if (change.is_file or change.is_other) and not _PASSED.search(change.path)
+    )
+
+
 SCOPE = ItemScope(
     name="state",
     doc="Databases and other data that no installation brings back",
     columns=COLUMNS,
-    follow=Follow(probes, parse),
+    follow=Follow(probes, parse, unless("state", _concerns)),
 )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.collect.attributes import Selection, parse, probes, select
+from driftscan.collect.attributes import parse, probes
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import Link, run_tasks
+from driftscan.collect.selection import Selection, select
 from driftscan.model.host import Host
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
@@ -86,15 +87,37 @@ PACKAGES = Ownership(
 
 def test_only_what_changed_since_it_was_unpacked_is_hashed() -> None:
     chosen = select(SEEN, PACKAGES, full=False)
-    assert chosen.digests == {"sha256": [b"/bin/changed", b"/bin/stranger", b"/etc/mine.conf", b"/etc/shipped.conf"]}
+    among_packaged = [b"/bin/changed", b"/bin/stranger", b"/etc/mine.conf", b"/etc/shipped.conf"]
+    assert chosen.digests == {"sha256": [*among_packaged, b"/srv/data/one", b"/srv/data/tool"]}
     assert chosen.left_out == 0
 
 
-def test_in_full_every_packaged_file_is_hashed_but_no_data() -> None:
+def test_in_full_every_packaged_file_is_hashed() -> None:
     chosen = select(SEEN, PACKAGES, full=True)
     assert b"/bin/bash" in chosen.digests["sha256"]
     assert b"/bin/link" not in chosen.digests["sha256"]
-    assert b"/srv/data/one" not in chosen.digests["sha256"]
+
+
+def test_small_files_among_no_packaged_ones_are_hashed_but_where_data_lies() -> None:
+    config, large = leaf(b"x", b"f644 0 0")[1], b"f644 0 0 262145 5.0"
+    paths = (b"opt/shop/app.rb", b"root/.ssh/config", b"home/a/x", b"usr/local/bin/tool", b"srv/.git/hooks/push")
+    data = (b"var/lib/db/x", b"var/log/app/x", b"tmp/x", b"srv/.git/objects/aa/bb", b"root/.cache/x", b"srv/chroot/x")
+    many = [(path, config, b"1.0 1 1", b"") for path in (*paths, *data)] + [(b"opt/large", large, b"1.0 1 1", b"")]
+    every = tree(*many)
+    chosen = select(snapshot(files=every), Ownership([], {}), [b"/srv/chroot"], full=False)
+    assert set(chosen.digests["sha256"]) == {b"/" + path for path in paths}
+
+
+def test_the_topmost_are_hashed_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("driftscan.collect.selection._HASHED", 3)
+    many = tree(*(leaf(b"srv/a/%03d" % number, b"f644 0 0") for number in range(200)), leaf(b"srv/top", b"f644 0 0"))
+    chosen = select(snapshot(files=many), Ownership([], {}), full=False)
+    assert b"/srv/top" in chosen.digests["sha256"]
+    assert len(chosen.digests["sha256"]) == 3
+    assert (chosen.unhashed, chosen.hashed) == (198, 2)
+    assert parse({}, chosen, {}).notes == [
+        "digest: of small files among no packaged ones the topmost were hashed (3 files, 512 MB at most)"
+    ]
 
 
 def test_a_hash_is_made_as_the_package_database_has_it() -> None:
@@ -112,7 +135,7 @@ def test_executables_and_what_no_package_owns_are_asked_after() -> None:
 
 
 def test_there_is_an_end_to_what_is_asked_after_and_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftscan.collect.attributes._ATTRIBUTE_LIMIT", 3)
+    monkeypatch.setattr("driftscan.collect.selection._ATTRIBUTE_LIMIT", 3)
     many = tree(*(leaf(b"srv/%03d" % number, b"f644 0 0") for number in range(200)), leaf(b"srv/x/y", b"f755 0 0"))
     chosen = select(snapshot(files=many), Ownership([], {}), full=False)
     assert len(chosen.others) == 3

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -48,13 +49,11 @@ def read(root: Path, scan: Snapshot, follow: object = SCOPE.follow) -> Parsed:
     """Let a scope take its second look below `root`, and hold it to the contract."""
     results = {}
     for probe in follow.probes(scan):  # type: ignore[attr-defined]
-        files, single = [], b""
-        for line in probe.script.splitlines():
-            if line.startswith(("ds_file '", "ds_real '")):
-                path = line[9:-1].replace("'\\''", "'")
-                data = Path(f"{root}{path}").read_bytes()
-                files += [HostFile(path.encode(), Outcome.OK, data)] if line.startswith("ds_file") else []
-                single = data if line.startswith("ds_real") else single
+        words = re.findall(r"'((?:[^'\n]|'\\'')*)'(?: \\)?$", probe.script, re.MULTILINE)
+        paths = [word.replace("'\\''", "'") for word in words]
+        data = {path.encode(): Path(f"{root}{path}").read_bytes() for path in paths if path.startswith("/")}
+        single = b"".join(data.values()) if probe.script.startswith("ds_real") else b""
+        files = [] if single else [HostFile(path, Outcome.OK, content) for path, content in data.items()]
         results[probe.name] = ProbeResult(probe.name, Outcome.OK, stdout=single, files=tuple(files))
     parsed = follow.parse(scan, results)  # type: ignore[attr-defined]
     keys = [item.key for item in parsed.items]

@@ -12,7 +12,7 @@ from driftscan.model.tree import Entry
 from driftscan.scopes._places import elsewhere, packaged
 
 READABLE = 1 << 20  # bytes: `ds_file` shows no more of a file
-_PATHS = 2000  # paths of one package that are kept
+PATHS = 2000  # paths of one package that are kept
 _SYSTEM = frozenset({b"", b"/usr", b"/usr/local"})  # prefixes of the system's own interpreters
 
 Shown = Mapping[bytes, bytes]  # path of a file -> its content
@@ -50,7 +50,7 @@ class Package:
     def attributes(self, ecosystem: str) -> dict[str, Json]:
         """Return the attributes of its item."""
         top = self.root.rstrip(b"/") + b"/"
-        paths = sorted(self.paths)[:_PATHS]
+        paths = sorted(self.paths)[:PATHS]
         return {
             **asdict(self),
             "ecosystem": ecosystem,

@@ -10,6 +10,7 @@ from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry, walk
 from driftscan.scopes._follow import other_roots
+from driftscan.scopes.base import Change
 from driftscan.scopes.texts.secret_files import is_example, names_secret
 
 SIZE_LIMIT = 256 << 10  # bytes of one file in /etc, where a packaged file full of comments may be long
@@ -142,6 +143,17 @@ def _candidates(snapshot: Snapshot, ownership: Ownership) -> Iterator[tuple[tupl
 def _is_younger(ctime: float, unpacked: float, *, config: bool) -> bool:
     """Whether a packaged file may have been changed after it was unpacked; a note in whole seconds needs some grace."""
     return ctime > unpacked and (unpacked % 1 != 0 or config or ctime > unpacked + _GRACE)
+
+
+def concerns(change: Change, ownership: Ownership) -> bool:
+    """Whether a change may be one of a file that is read, or decide on which ones are."""
+    if change.name in {_VENV, _CACHE, *_CHECKOUT}:
+        return True
+    path = change.path
+    if not change.is_file or (_PASSED.search(path) and not path.endswith(_GIT_CONFIG)):
+        return False
+    named = _CONFIGURATION.search(change.name) is not None or names_secret(change.name)
+    return named or path in ownership or any(entry is not None and _rank(entry, ()) is not None for entry in change[1:])
 
 
 def _made_by_venv(path: bytes, venvs: set[bytes]) -> bool:

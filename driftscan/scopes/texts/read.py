@@ -29,14 +29,16 @@ look() {{
   for f; do shift; set -- "$@" "$R$f"; done
   keys=$(grep -lE -e '{_BEGIN}' -e '{_PUTTY}' -- "$@" 2>/dev/null)
   for f; do
+    shift
     case "$nl$keys$nl" in
       *"$nl$f$nl"*)
         printf 'key\000%s\000' "${{f#"$R"}}"
         grep -noE {" ".join(f"-e '{pattern}'" for pattern in _TELLING)} -- "$f"
         printf '\000' ;;
-      *) ds_file "${{f#"$R"}}" ;;
+      *) set -- "$@" "${{f#"$R"}}" ;;
     esac
   done
+  [ $# -eq 0 ] || ds_file "$@"
 }}
 # differ TOOL: of lines "DIGEST  PATH" on stdin those whose file has another digest
 differ() {{ if command -v "$1" >/dev/null 2>&1; then "$1" -c 2>/dev/null | sed -n 's/: FAILED.*$//p'; else sed 's/^[^ ]*  //'; fi; }}

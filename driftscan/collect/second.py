@@ -1,0 +1,119 @@
+"""The second look: at files that the survey made interesting, less what is known of them from the last snapshot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from driftscan.collect import attributes, reuse, selection, survey
+from driftscan.collect.bundle import Task
+from driftscan.collect.runner import NOT_RUN, Link, Results, run_more_tasks
+from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.model.ownership import Ownership
+from driftscan.model.snapshot import Snapshot
+from driftscan.model.tree import TreeBuilder
+from driftscan.scopes._places import systems
+from driftscan.scopes.base import Parsed, Probe, Scope
+
+_FILES = "files"
+Follows = Mapping[str, tuple[Sequence[Probe], Parsed | None]]  # scope -> what it runs, what it keeps (None: nothing)
+
+
+@dataclass(slots=True)
+class Tree:
+    """The file tree as it grows, and what was seen on the way."""
+
+    builder: TreeBuilder = field(default_factory=TreeBuilder)
+    plan: survey.Plan | None = None
+    readers: list[survey.Survey] = field(default_factory=list)
+    results: Results = field(default_factory=dict)
+    looker: reuse.Looker | None = None
+    chosen: selection.Selection | None = None
+    before: Snapshot | None = None
+    known: reuse.Known | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the survey has seen all that it was to see."""
+        garbled = any(reader.cut for reader in self.readers) or self.builder.strays
+        return not garbled and all(result.outcome is Outcome.OK for result in self.results.values())
+
+
+def follows(
+    link: Link, asked: Sequence[Scope], tree: Tree, first: Snapshot, bounded: Callable[[Probe], Probe]
+) -> Follows:
+    """Return for each scope that looks a second time what it runs, and what still holds of what it said before."""
+    since = tree.known.since if tree.known is not None else None
+    made: dict[str, tuple[Sequence[Probe], Parsed | None]] = {}
+    for scope in asked:
+        if scope.follow is None:
+            continue
+        again = scope.follow.again(first, since) if since is not None else None
+        probes, kept = (scope.follow.probes(first), None) if again is None else (again.probes, again.kept)
+        made[scope.name] = [bounded(probe) for probe in probes if link.transport.live or not probe.live], kept
+    return made
+
+
+def second_look(
+    link: Link,
+    following: Follows,
+    tree: Tree,
+    first: Snapshot,
+    watch: Callable[[str], None],
+    *,
+    full: bool,
+) -> Results:
+    """Look again: at the attributes of the paths that the survey made interesting, and at what scopes follow up."""
+    tasks = [Task(name, probe) for name, (probes, _) in following.items() for probe in probes]
+    if tree.plan is not None and first.tree:
+        tree.chosen = _chosen(tree, first, full=full)
+        tasks += [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)]
+    hashing = [task for task in tasks if task.probe.name.startswith("digest")]
+    others = [task for task in tasks if task not in hashing]
+    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes
+        digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
+        results = run_more_tasks(link, others, watch) if others else {}
+        results |= digests.result() if digests else {}
+    refused = [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
+    return results | (run_more_tasks(link, refused, watch) if refused else {})  # one after the other, now
+
+
+def _chosen(tree: Tree, first: Snapshot, *, full: bool) -> selection.Selection:
+    """Return which paths are looked at again: all that matter, or only those that are not known from before."""
+    ownership = first.ownership or Ownership((), {})
+    known = tree.known
+    if known is not None and known.since is not None:
+        return selection.select_changed(first, ownership, known, known.since.changes)
+    chosen = selection.select(first, ownership, systems(first), full=full)
+    return chosen if known is None else selection.without_known(chosen, known)
+
+
+def file_items(tree: Tree, first: Snapshot, results: Mapping[str, ProbeResult], packages: str) -> Parsed:
+    """Return what the second look at the files has shown, and how it was made; nothing where there was none."""
+    if tree.chosen is None or tree.plan is None:
+        return Parsed()
+    parsed = attributes.parse(results, tree.chosen, tree.plan.skipped)
+    if tree.looker is None or not tree.whole:
+        return parsed
+    known = tree.known
+    since = known.since if known is not None else None
+    asked = attributes.unread(results, tree.chosen, parsed.items)
+    asked |= reuse.restless(first, tree.looker, None if since is None else since.changes)
+    absent = tuple(sorted(name for name, result in results.items() if result.outcome is Outcome.ABSENT))
+    came = (
+        known is not None
+        and since is not None
+        and any(name in results and name not in absent for name in known.mark.absent)
+    )
+    mark = reuse.Mark(
+        user=tree.looker.user,
+        ownership=packages,
+        asked=frozenset(asked),
+        roots=known.mark.roots if known is not None and since is not None else systems(first),
+        whole=not came and all(result.outcome.seen for result in results.values()),
+        absent=absent,
+        hashed=tree.chosen.hashed,
+        attributed=tree.chosen.attributed,
+        unhashed=tree.chosen.unhashed,
+        left_out=tree.chosen.left_out,
+    )
+    return replace(parsed, items=[mark.item(), *parsed.items])
