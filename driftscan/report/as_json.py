@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
+from driftscan.model.drift import Check
+from driftscan.model.drift_json import to_json
 from driftscan.model.finding import Finding
 from driftscan.model.item import Json
 from driftscan.model.outcome import Coverage
+from driftscan.report._drifts import in_order
 from driftscan.report.base import Audit, Rows
 
 FORMAT = "json"
@@ -54,6 +57,11 @@ def audit(report: Audit, _width: int) -> Iterable[str]:
 def path(answer: Mapping[str, Json], _width: int) -> Iterable[str]:
     """Yield what is known of one path as one object."""
     yield json.dumps(dict(answer), indent=2)
+
+
+def checks(checks_: Sequence[Check], _width: int) -> Iterable[str]:
+    """Yield an array with an object per host, as `model.drift_json` makes it."""
+    yield json.dumps([to_json(check) for check in in_order(checks_)], indent=2)
 
 
 def counts(report: Audit) -> dict[str, int]:

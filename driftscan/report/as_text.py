@@ -1,9 +1,10 @@
-"""The format `text`: an audit that a person reads in five minutes."""
+"""The format `text`: an audit that a person reads in five minutes, and what differs on hosts."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from driftscan.model.drift import Check
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Json
 from driftscan.model.outcome import Outcome
@@ -11,6 +12,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
 from driftscan.report.as_table import cell, cut
 from driftscan.report.base import Audit
+from driftscan.report.checks import told as told_checks
 from driftscan.report.findings import evidence, wrapped
 from driftscan.report.finds import count, gathered
 from driftscan.scopes.base import scopes
@@ -54,6 +56,11 @@ def path(answer: Mapping[str, Json], width: int) -> Iterable[str]:
     yield from wrapped(f"{where}: {there}{told}", width, "  ")
     for finding in answer["findings"]:
         yield from wrapped(f"  {shown(finding)}", width, "    ")
+
+
+def checks(checks_: Sequence[Check], width: int) -> Iterable[str]:
+    """Yield what differs on each host, bounded; see `report.checks`."""
+    yield from told_checks(checks_, width)
 
 
 def _head(report: Audit, width: int) -> Iterable[str]:

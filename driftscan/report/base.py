@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from driftscan.errors import UsageError
 from driftscan.findings.base import Judgement
 from driftscan.model.discovery import modules
+from driftscan.model.drift import Check
 from driftscan.model.item import Json
 from driftscan.model.snapshot import Snapshot
 
@@ -13,6 +14,7 @@ Rows = Iterable[Sequence[Json]]
 RowFormat = Callable[[Sequence[str], Rows, int], Iterable[str]]  # headers, rows, width of the screen -> lines
 AuditFormat = Callable[["Audit", int], Iterable[str]]
 PathFormat = Callable[[Mapping[str, Json], int], Iterable[str]]  # what is known of one path, width -> lines
+CheckFormat = Callable[[Sequence[Check], int], Iterable[str]]  # checks of hosts, width -> lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,15 @@ def path_formats() -> Mapping[str, PathFormat]:
         module.FORMAT: module.path
         for module in modules("driftscan.report")
         if hasattr(module, "FORMAT") and hasattr(module, "path")
+    }
+
+
+def check_formats() -> Mapping[str, CheckFormat]:
+    """Return the formats for checks by name: a module with `FORMAT` and `checks` is one."""
+    return {
+        module.FORMAT: module.checks
+        for module in modules("driftscan.report")
+        if hasattr(module, "FORMAT") and hasattr(module, "checks")
     }
 
 
