@@ -18,10 +18,15 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """Run `driftscan …` with an empty home and a database of this test's own; a traceback is never an answer."""
-    home = tmp_path / "home"
+    return command_line(tmp_path)
+
+
+def command_line(directory: Path) -> Cli:
+    """Return what runs `driftscan …` with its home and its database in `directory`."""
+    home = directory / "home"
     home.mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    environment = {**kept, "HOME": str(home), "DRIFTSCAN_DB": str(tmp_path / "driftscan.db")}
+    environment = {**kept, "HOME": str(home), "DRIFTSCAN_DB": str(directory / "driftscan.db")}
 
     def run(*arguments: str, columns: int = 80, **extra: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(

@@ -5,7 +5,26 @@ from typing import Any
 import typer
 
 from driftscan import __version__
-from driftscan.cli import audit, db, explain, hosts, log, rules, runbook, scan, scopes, show, sql, strata
+from driftscan.cli import (
+    audit,
+    baseline,
+    blame,
+    check,
+    db,
+    diff,
+    explain,
+    fleet,
+    hosts,
+    log,
+    nightly,
+    rules,
+    runbook,
+    scan,
+    scopes,
+    show,
+    sql,
+    strata,
+)
 from driftscan.errors import DriftscanError, ExitCode
 
 app = typer.Typer(
@@ -21,7 +40,11 @@ app = typer.Typer(
 _Misuse: Any = typer.BadParameter.__mro__[1]
 _Refusal: Any = typer.BadParameter.__mro__[2]
 
-for module in (audit, scan, explain, strata, runbook, show, log, hosts, rules, sql, db, scopes):
+for module in (
+    audit, scan, explain, strata, runbook,
+    baseline, check, diff, fleet, nightly,
+    show, log, blame, hosts, rules, sql, db, scopes,
+):  # fmt: skip
     module.register(app)
 
 

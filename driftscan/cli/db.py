@@ -1,12 +1,20 @@
 """`driftscan db`: the database itself."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Annotated
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftscan.cli.options import Shared, offline, print_rows
 from driftscan.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from driftscan.model.item import Json
+    from driftscan.store import Pruned, Retention
 
 _UNITS = {"d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -47,21 +55,63 @@ def prune(
     keep_last: Annotated[
         int | None, typer.Option("--keep-last", metavar="N", min=1, help="Keep so many of each host's newest.")
     ] = None,
+    keep_daily: Annotated[
+        int | None, typer.Option("--keep-daily", metavar="N", min=1, help="Keep the newest of each of the last N days.")
+    ] = None,
+    keep_weekly: Annotated[
+        int | None, typer.Option("--keep-weekly", metavar="N", min=1, help="And of each of the last N weeks.")
+    ] = None,
+    keep_monthly: Annotated[
+        int | None, typer.Option("--keep-monthly", metavar="N", min=1, help="And of each of the last N months.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="RULES", help='The same in one: "daily 14, weekly 8, monthly 24".')
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Remove only what is older: 90d, 12w.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> int:
-    """Remove snapshots, and what only they needed."""
+    """Remove snapshots, and what only they needed. What any rule keeps stays, and the newest complete one."""
     before = datetime.now(timezone.utc) - _age(older_than) if older_than else None
+    rules = {"daily": keep_daily, "weekly": keep_weekly, "monthly": keep_monthly, "last": keep_last}
+    retention = _retention(keep, {name: count for name, count in rules.items() if count})
     host = shared.one_target(target).host.name if target else None
     with shared.store() as store:
-        gone = store.prune(host, keep_last=keep_last, before=before, dry_run=dry_run)
+        gone = store.prune(host, keep=retention, before=before, dry_run=dry_run)
+        if dry_run and gone.gone:
+            left = {one.name: one.snapshots for one in store.hosts()}
+            print_rows("table", ["host", "would go", "would stay", "oldest", "newest", "snapshots"], _plan(gone, left))
     verb = "would remove" if dry_run else "removed"
     typer.echo(
         f"{verb} {gone.snapshots} snapshots, {gone.items} items, {gone.objects} objects: {_size(gone.bytes_freed)}"
     )
     return 0
+
+
+def _retention(words: str | None, rules: dict[str, int]) -> "Retention | None":
+    from driftscan.store import Retention
+
+    if words is not None and rules.keys() - {"last"}:
+        raise UsageError("--keep says it all", hint="leave --keep-daily, --keep-weekly and --keep-monthly out")
+    told = Retention.parse(words) if words is not None else None
+    if told is not None:
+        return replace(told, last=max(told.last, rules.get("last", 0)))
+    return Retention(**rules) if rules else None
+
+
+def _plan(gone: "Pruned", left: dict[str, int]) -> "Iterator[Sequence[Json]]":
+    """Yield for each host how many snapshots would go and stay, from when those are, and their numbers."""
+    for host, group in groupby(gone.gone, key=lambda one: one.host):
+        same = list(group)
+        times = [f"{one.taken.astimezone():%Y-%m-%d}" for one in (same[-1], same[0])]
+        yield [host, len(same), left[host] - len(same), *times, _ranges([one.id for one in reversed(same)])]
+
+
+def _ranges(numbers: "Sequence[int]") -> str:
+    """Return ascending numbers as `1-4, 7`."""
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=lambda one: one[1] - one[0])]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _age(text: str) -> timedelta:

@@ -1,0 +1,1 @@
+"""What `driftscan nightly` is made of."""
