@@ -17,7 +17,7 @@ from driftscan.drift.subject import Subject, golden
 from driftscan.drift.trees import differences
 from driftscan.drift.trees import digest as tree_digest
 from driftscan.explain.view import View
-from driftscan.model.drift import Acceptance, Change, Check, Drift, Kind
+from driftscan.model.drift import UNDECLARED, Acceptance, Change, Check, Drift, Kind
 from driftscan.model.finding import Severity
 from driftscan.model.item import Json
 from driftscan.model.outcome import Outcome
@@ -28,7 +28,6 @@ from driftscan.scopes.base import scopes
 
 _MOST_PATHS = 20  # of a tree that are named
 _SOON = timedelta(days=7)
-_NOBODY = "nothing declares or explains it"
 
 
 Trace = Callable[[list[Drift]], list[Drift]]
@@ -285,7 +284,7 @@ class _Comparison:
         elif subject.explanation is None and self._unexplainable(subject):
             self.unseen[scope] = self.unseen.get(scope, 0) + 1
         elif subject.explanation is None or (policy == "unexpected" and subject.golden):
-            reason = _NOBODY if subject.explanation is None else "nothing declares it"
+            reason = UNDECLARED if subject.explanation is None else "nothing declares it"
             yield Drift(Kind.UNEXPECTED, Severity.MEDIUM, scope, key, reason=reason, evidence=_told(subject))
 
     def _unexplainable(self, subject: Subject) -> bool:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from driftscan.model.finding import Severity
 from driftscan.model.item import Json
 
+UNDECLARED = "nothing declares or explains it"  # the reason of what is unexpected
+
 
 class Kind(Enum):
     """What a drift is; UNKNOWN is what could not be looked at, and is never one of the others."""

@@ -11,6 +11,8 @@ from driftscan.model.text import shown
 from driftscan.report.as_table import cell, cut
 
 MARKS = {Kind.MISSING: "-", Kind.UNEXPECTED: "+", Kind.CHANGED: "~", Kind.UNKNOWN: "?"}
+_NUMBERS = frozenset({"digest", "text"})  # that tell a person nothing by themselves
+_OF_TEXTS = frozenset({"digest", "size", "lines", "text"})  # that a diff tells better
 _SUBJECTS = 5  # things of the same cause that are named; the others are counted
 _DIGEST = re.compile(r"([a-z0-9]+:)?([0-9a-f]{12})[0-9a-f]{20,}")
 _WORD = re.compile(r"[^\s,]+")  # a part of a list that is told by + and -
@@ -58,18 +60,21 @@ def changes(drift: Drift, length: int | None = 160) -> list[str]:
 
     Of a thing that is missing only what was expected is told, of an unexpected one only what was found.
     """
-    told = [change for change in drift.changes if not (drift.diff and change.attribute in {"digest", "size", "lines"})]
+    told = [
+        change
+        for change in drift.changes
+        if not (drift.diff and change.attribute in {"digest", "size", "lines", "text"})
+    ]
     return [_change(drift.kind, change, length) for change in told]
 
 
 def since(known: Since, zone: tzinfo | None = None) -> str:
     """Return since when in words, in `zone` (None: that of this machine)."""
-    seen = f"{moment(known.seen, zone)}, snapshot {known.number}"
     if known.changed is not None:
-        return f"since {moment(known.changed, zone)} (ctime), first seen {seen}"
+        return f"since {moment(known.changed, zone)} by its ctime (snapshot {known.number})"
     if known.before is not None:
-        return f"since {seen}; not so on {moment(known.before, zone)}"
-    return f"since the first snapshot that is kept ({seen})"
+        return f"since {moment(known.seen, zone)} (snapshot {known.number})"
+    return f"since the first snapshot that is kept, {moment(known.seen, zone)}"
 
 
 def moment(when: datetime, zone: tzinfo | None = None) -> str:
@@ -81,7 +86,9 @@ def evidence(drift: Drift, most: int | None = _SUBJECTS) -> list[str]:
     """Return the telling facts as `name value`; of what is told with a drift at most so many subjects."""
     told = []
     for name, value in drift.evidence.items():
-        if value in (None, "", [], False) or value == drift.key:
+        if value in (None, "", [], False) or value == drift.key or (name, value) == ("type", "file"):
+            continue
+        if name in _NUMBERS or (name == "package" and f"package {value} " in drift.reason):
             continue
         if isinstance(value, list):
             parts = [cell(part) for part in value[:most]]

@@ -2,9 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
-from driftscan.model.drift import Check, Drift, Kind
+from driftscan.model.drift import UNDECLARED, Check, Drift, Kind
 from driftscan.model.finding import Severity
 from driftscan.model.text import shown
 from driftscan.report._drifts import (
@@ -123,7 +124,11 @@ def _host(check: Check, width: int, most: int | None) -> Iterable[str]:
     yield ""
     yield cut(f"-- {head(check)}: {counted} ".ljust(width, "-"), width)
     yield from wrapped(_against(check), width, "  ")
+    new = [drift.since for drift in check.drifts if drift.since is not None and _is_new(drift, check)]
+    if new and new[0].before is not None:
+        yield from wrapped(f"what has no time below is new since {moment(new[0].before)}", width, "  ")
     drifts = [*sorted(check.unknown, key=order), *sorted(check.known, key=order)]
+    drifts = [replace(drift, since=None) if _is_new(drift, check) else drift for drift in drifts]
     groups = [(title, list(same)) for title, same in groupby(drifts, key=_title)]
     room = _room([same for _, same in groups], most)
     for (title, same), space in zip(groups, room, strict=True):
@@ -138,6 +143,11 @@ def _host(check: Check, width: int, most: int | None) -> Iterable[str]:
             yield from _accepted(check, width)
     for warning in check.warnings:
         yield from wrapped(f"! {shown(warning)}", width, "  ")
+
+
+def _is_new(drift: Drift, check: Check) -> bool:
+    """Whether a drift was first seen in the snapshot that is reported, and not in the one before."""
+    return drift.since is not None and drift.since.before is not None and drift.since.number == check.number
 
 
 def _room(groups: Sequence[Sequence[Drift]], most: int | None) -> list[int]:
@@ -161,6 +171,7 @@ def _group(title: str, same: Sequence[Drift], space: int, width: int, most: int 
     """
     reasons = {drift.reason for drift in same}
     shared = reasons.pop() if len(same) > 1 and len(reasons) == 1 else ""
+    shared = "" if shared == UNDECLARED else shared
     yield from wrapped(f"{title}: {shown(shared)}" if shared else title, width, "  ")
     told = [(drift, _details(drift, "" if shared else drift.reason, most)) for drift in same[:space]]
     for details, run in groupby(told, key=lambda one: one[1]):
@@ -194,7 +205,7 @@ def _details(drift: Drift, reason: str, most: int | None) -> str:
     known = [since(drift.since)] if drift.since else []
     known += [f"by {shown(drift.by)}"] if drift.by else []
     known += evidence(drift) if most is not None else evidence(drift, None)
-    known += [shown(reason)] if reason else []
+    known += [shown(reason)] if reason and reason != UNDECLARED else []
     return "; ".join(known)
 
 

@@ -41,7 +41,8 @@ def test_every_command_is_documented(cli: Run, command: tuple[str, ...]) -> None
     assert lines[0].startswith(" ".join(["Usage: driftscan", *command]))
     assert lines[2].strip(), "no sentence on what it does"
     # No argument, option or subcommand without words: a name that stands alone has them on the next line, further in.
-    for line, after in zip(lines[4:], [*lines[5:], ""], strict=True):
+    first = next(number for number, line in enumerate(lines) if line in {"Arguments:", "Options:", "Commands:"})
+    for line, after in zip(lines[first:], [*lines[first + 1 :], ""], strict=True):
         if line.startswith("  ") and not line.startswith("   ") and "  " not in line.strip():
             assert line.startswith(("  Exit codes", "  seen)")) or after.startswith(" " * 20), line
     assert max(len(line) for line in lines) <= 80

@@ -66,7 +66,7 @@ def test_a_proposal_passes_lint_and_check(driftscan: Driftscan, web: Path, capsy
     assert text.startswith("# What hosts of the role web should be, as proposed from web1@1.\n")
     assert "\n# Installed packages of dpkg, rpm, apk and pacman\npackages:\n" in text
     assert "hostname:" not in text.partition("packages:")[0]  # a fact, not the package
-    assert "machine-id" not in text
+    assert '/etc/machine-id: {type: file, mode: "0644", user: root, group: root}' in text  # but not what it says
 
 
 def test_init_overwrites_nothing_and_prints_on_request(
