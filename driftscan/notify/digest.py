@@ -105,7 +105,7 @@ def _follow(check: Check, before: Sequence[str], change: _Change) -> list[str]:
     for fingerprint, entry in now.items():
         (change.still if fingerprint in old else change.new).append((entry, check.host))
     for fingerprint, entry in old.items():
-        if fingerprint in accepted:
+        if fingerprint in accepted and fingerprint not in now:
             change.accepted.append((entry, check.host))
         elif fingerprint in held:
             change.still.append((entry, check.host))

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import command_line
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SAUCED = Path(__file__).parent.parent / "recordings" / "sauced"
 
 
-@pytest.fixture
-def web1(cli: Run, tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def web1(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run `driftscan …` with an inventory in which the recording of the sauced host is `web1`, scanned once."""
-    inventory = tmp_path / "hosts.yaml"
+    directory = tmp_path_factory.mktemp("web1")
+    cli, inventory = command_line(directory), directory / "hosts.yaml"
     inventory.write_text(f"hosts:\n  web1: {{transport: replay, path: {SAUCED}}}\n")
 
     def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:

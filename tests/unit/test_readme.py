@@ -31,7 +31,8 @@ def web1(cli: Cli, tmp_path: Path) -> Cli:
     return run
 
 
-QUIET = ("scan", "explain web1 /", "baseline", "check", "diff", "fleet", "db prune")  # one line is an answer, or none
+# One line is an answer to these, or none.
+QUIET = ("scan", "explain web1 /", "baseline", "check", "diff", "fleet", "log web1 --scope", "db prune")
 
 
 def test_every_command_of_the_readme_runs(web1: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.report.base import Audit, audit_formats
 from driftscan.scopes.base import scopes
+from tests.conftest import command_line
 from tests.unit.handmade import snapshot
 
 STOCK = Path(__file__).parent.parent / "recordings" / "stock"
@@ -25,7 +26,20 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def stock(cli: Run, tmp_path: Path) -> Run:
     """Run `driftscan …` with an inventory in which the recording is the host `stock1`."""
-    inventory = tmp_path / "hosts.yaml"
+    return _with_stock(cli, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Do so with a database in which it was scanned, for those who only read."""
+    directory = tmp_path_factory.mktemp("scanned")
+    run = _with_stock(command_line(directory), directory)
+    assert run("scan", "stock1").returncode == 0
+    return run
+
+
+def _with_stock(cli: Run, directory: Path) -> Run:
+    inventory = directory / "hosts.yaml"
     inventory.write_text(f"hosts:\n  stock1: {{transport: replay, path: {STOCK}}}\n")
 
     def run(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
@@ -83,22 +97,20 @@ def test_two_scans_of_the_same_host_store_nothing_new(stock: Run) -> None:
     assert [one["snapshot"] for one in json.loads(stock("log", "stock1", "--format", "json").stdout)] == [2, 1]
 
 
-def test_what_was_stored_can_be_shown_and_asked_for(stock: Run) -> None:
-    stock("scan", "stock1")
-    long = stock("show", "stock1", "files", "/bin").stdout.splitlines()
+def test_what_was_stored_can_be_shown_and_asked_for(scanned: Run) -> None:
+    long = scanned("show", "stock1", "files", "/bin").stdout.splitlines()
     assert long[0].split() == ["mode", "links", "user", "group", "size", "modified", "package", "path"]
     assert long[2].endswith("/bin -> usr/bin")
     query = 'select path, mode, "user" from files where mode like "4%" order by path'
-    setuid = json.loads(stock("sql", query, "--format", "json").stdout)
+    setuid = json.loads(scanned("sql", query, "--format", "json").stdout)
     assert {"path": "/usr/bin/passwd", "mode": "4755", "user": "root"} in setuid
-    (counted,) = json.loads(stock("sql", "select count(*) as n from packages", "--format", "json").stdout)
-    assert counted["n"] == len(json.loads(stock("show", "stock1", "packages", "--format", "json").stdout))
+    (counted,) = json.loads(scanned("sql", "select count(*) as n from packages", "--format", "json").stdout)
+    assert counted["n"] == len(json.loads(scanned("show", "stock1", "packages", "--format", "json").stdout))
 
 
 @pytest.mark.parametrize("scope", scopes())
-def test_every_table_fits_the_screen_or_has_a_path_to_blame(stock: Run, scope: str) -> None:
-    stock("scan", "stock1", "--scope", scope)
-    done = stock("show", "stock1", scope)
+def test_every_table_fits_the_screen_or_has_a_path_to_blame(scanned: Run, scope: str) -> None:
+    done = scanned("show", "stock1", scope)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     if "path" not in [column.name for column in scopes()[scope].columns]:
