@@ -4,27 +4,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftscan import __version__
 from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest
+from driftscan.model.opened import Roots, opened
 from driftscan.model.outcome import ProbeResult
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
-from driftscan.model.tree import Entry
 from driftscan.scopes.base import Change, Probe, Since
+
+if TYPE_CHECKING:
+    from driftscan.model.tree import Entry
 
 RULES = 2  # of what is looked at a second time: a new number, and everything is looked at again
 MARK = "/"  # key of the item of `files` that keeps, beside itself and for one night, how it was looked at
 _GRACE = 2.0  # seconds: a file changed so shortly before it was read may change again within the same tick of its clock
 _MOST = 2000  # paths that are kept to be looked at again
-_DIRECTORY, _LINK, _REGULAR = ord("d"), ord("l"), ord("f")
+_REGULAR = ord("f")
 
 # Who looks, and the host's clock before anything is looked at. A recording may lack it: then nothing is reused.
 LOOKER = Probe("looker", "id -u && date +%s")
-
-_Pair = tuple[bytes, bytes]  # digests of a tree object and the stats object beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _accounts(snapshot: Snapshot) -> set[tuple[Json, ...]]:
 
 def changed(before: Snapshot, after: Snapshot) -> Iterator[Change]:
     """Yield every path whose entry is not the same in both trees; what is the same as a whole is not opened."""
-    waiting: list[tuple[bytes, _Pair, _Pair]] = [(b"", (before.tree, before.stats), (after.tree, after.stats))]
+    waiting: list[tuple[bytes, Roots, Roots]] = [(b"", (before.tree, before.stats), (after.tree, after.stats))]
     while waiting:
         prefix, old, new = waiting.pop()
         if old == new:
@@ -187,9 +188,9 @@ def changed(before: Snapshot, after: Snapshot) -> Iterator[Change]:
 class _Listing:
     """What one pair of objects lists: entries by path, and directories that have objects of their own."""
 
-    def __init__(self, objects: Mapping[bytes, bytes], prefix: bytes, pair: _Pair) -> None:
+    def __init__(self, objects: Mapping[bytes, bytes], prefix: bytes, pair: Roots) -> None:
         self.entries: dict[bytes, Entry] = {}
-        self.closed: dict[bytes, _Pair] = {}
+        self.closed: dict[bytes, Roots] = {}
         self._objects = objects
         self._open(prefix, pair)
 
@@ -197,24 +198,10 @@ class _Listing:
         """Open the directory `path` in place."""
         self._open(path, self.closed.pop(path))
 
-    def _open(self, prefix: bytes, pair: _Pair) -> None:
-        names, lines = (iter(self._objects[name].split(b"\0")) for name in pair)
-        above: list[bytes] = []
-        for name in names:
-            if not name:
-                if not above:
-                    return
-                prefix = above.pop()
-                continue
-            path, meta, line = b"%s/%s" % (prefix, name), next(names), next(lines)
-            third = next(names) if meta[0] in {_DIRECTORY, _LINK} else b""
-            if meta[0] == _DIRECTORY and third:
-                line, _, stats = line.rpartition(b" ")
-                self.closed[path] = bytes.fromhex(third.decode()), bytes.fromhex(stats.decode())
-            self.entries[path] = Entry(path, meta, line, third[1:] if meta[0] == _LINK else b"")
-            if meta[0] == _DIRECTORY and not third:
-                above.append(prefix)
-                prefix = path
+    def _open(self, prefix: bytes, pair: Roots) -> None:
+        found = opened(self._objects[pair[0]], self._objects[pair[1]], prefix)
+        self.entries |= found.entries
+        self.closed |= found.closed
 
 
 def restless(first: Snapshot, looked: Looker, since: Iterable[Change] | None) -> set[bytes]:

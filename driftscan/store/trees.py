@@ -1,9 +1,10 @@
 """The file trees of a host's snapshots side by side: what each has at a path, equal directories being read once."""
 
-from typing import NamedTuple, final
+from typing import final
 
 from sqlalchemy import Connection, select
 
+from driftscan.model.opened import Opened, opened
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry
@@ -13,15 +14,7 @@ from driftscan.store.records import StoredSnapshot
 from driftscan.store.schema import scope_coverage, snapshot
 from driftscan.store.statements import is_one_of
 
-_DIRECTORY, _LINK = ord("d"), ord("l")
 _MOST = 500_000  # entries that are held: a directory of many files may be another one every night
-
-
-class _Opened(NamedTuple):
-    """What one pair of objects lists, by path from there: entries, and the digests of the directories to open next."""
-
-    entries: dict[bytes, Entry]
-    closed: dict[bytes, tuple[bytes, bytes]]
 
 
 @final
@@ -57,7 +50,7 @@ class _Shelf:
 
     def __init__(self, reader: ObjectReader) -> None:
         self.reader = reader
-        self._opened: dict[tuple[bytes, bytes], _Opened] = {}
+        self._opened: dict[tuple[bytes, bytes], Opened] = {}
         self._entries = 0
 
     def entry(self, tree: bytes, stats: bytes, path: bytes) -> Entry | None:
@@ -78,39 +71,16 @@ class _Shelf:
             rest += b"/" + name
         return here, rest
 
-    def _open(self, tree: bytes, stats: bytes) -> _Opened:
+    def _open(self, tree: bytes, stats: bytes) -> Opened:
         known = self._opened.get((tree, stats))
         if known is None:
-            known = _read(self.reader.get(tree), self.reader.get(stats))
+            known = opened(self.reader.get(tree), self.reader.get(stats))
             self._entries += len(known.entries)
             if self._entries > _MOST:
                 self._opened.clear()
                 self._entries = len(known.entries)
             self._opened[tree, stats] = known
         return known
-
-
-def _read(tree: bytes, stats: bytes) -> _Opened:
-    """Take apart what two objects list, with the small directories that are listed inside them."""
-    opened = _Opened({}, {})
-    names, lines = iter(tree.split(b"\0")), iter(stats.split(b"\0"))
-    here, above = b"", list[bytes]()
-    for name in names:
-        if not name:
-            if not above:
-                break
-            here = above.pop()
-            continue
-        path, meta, line = b"%s/%s" % (here, name), next(names), next(lines)
-        third = next(names) if meta[0] in {_DIRECTORY, _LINK} else b""
-        if meta[0] == _DIRECTORY and third:
-            line, _, below = line.rpartition(b" ")
-            opened.closed[path] = bytes.fromhex(third.decode()), bytes.fromhex(below.decode())
-        opened.entries[path] = Entry(path, meta, line, third[1:] if meta[0] == _LINK else b"")
-        if meta[0] == _DIRECTORY and not third:
-            above.append(here)
-            here = path
-    return opened
 
 
 def trees(
