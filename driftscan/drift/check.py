@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from driftscan.baseline.conditions import fits
 from driftscan.baseline.model import Baseline, Expected, matches
+from driftscan.drift.accepted import parted, warnings
 from driftscan.drift.compare import compare
 from driftscan.drift.fold import folded
 from driftscan.drift.lines import lacking
@@ -17,7 +18,7 @@ from driftscan.drift.subject import Subject, golden
 from driftscan.drift.trees import differences
 from driftscan.drift.trees import digest as tree_digest
 from driftscan.explain.view import View
-from driftscan.model.drift import UNDECLARED, Acceptance, Change, Check, Drift, Kind
+from driftscan.model.drift import UNDECLARED, Change, Check, Drift, Kind
 from driftscan.model.finding import Severity
 from driftscan.model.item import Json
 from driftscan.model.outcome import Outcome
@@ -27,7 +28,6 @@ from driftscan.scopes import files
 from driftscan.scopes.base import scopes
 
 _MOST_PATHS = 20  # of a tree that are named
-_SOON = timedelta(days=7)
 
 
 Trace = Callable[[list[Drift]], list[Drift]]
@@ -49,7 +49,7 @@ def check(
     comparison = _Comparison(view, baseline, earlier)
     graded = [replace(drift, severity=severity(drift, baseline.grades)) for drift in comparison.run()]
     items = {name: one.item for name, one in comparison.seen.subjects.items() if one.item is not None}
-    open_, accepted = _accepted(folded(trace(graded), items), baseline.acceptances, on)
+    open_, accepted = parted(folded(trace(graded), items), baseline.acceptances, on)
     snapshot = view.snapshot
     return Check(
         host=snapshot.host,
@@ -59,16 +59,16 @@ def check(
         against=baseline.sources[0] if baseline.sources else baseline.role,
         drifts=in_order(open_),
         accepted=in_order(accepted),
-        warnings=tuple(_warnings(baseline.acceptances, accepted, on)),
+        warnings=tuple(warnings(baseline.acceptances, accepted, on)),
     )
 
 
 def renewed(found: Check, baseline: Baseline, on: date) -> Check:
     """Return an earlier result with the acceptances of `baseline` as they hold on the day `on`."""
     before = [replace(drift, acceptance=None) for drift in (*found.drifts, *found.accepted)]
-    open_, accepted = _accepted(before, baseline.acceptances, on)
-    warnings = tuple(_warnings(baseline.acceptances, accepted, on))
-    return replace(found, drifts=in_order(open_), accepted=in_order(accepted), warnings=warnings)
+    open_, accepted = parted(before, baseline.acceptances, on)
+    told = tuple(warnings(baseline.acceptances, accepted, on))
+    return replace(found, drifts=in_order(open_), accepted=in_order(accepted), warnings=told)
 
 
 def check_against(before: Snapshot, number: int, view: View, trace: Trace = lambda drifts: drifts) -> Check:
@@ -341,40 +341,3 @@ def _evidence(subject: Subject | None) -> Mapping[str, Json]:
 def _told(subject: Subject) -> Mapping[str, Json]:
     """Return what a person needs to know what an unexpected thing is."""
     return {**subject.attributes, **(subject.evidence or {})}
-
-
-def _accepted(drifts: list[Drift], acceptances: tuple[Acceptance, ...], on: date) -> tuple[list[Drift], list[Drift]]:
-    """Part drifts into those that are open and those that somebody has accepted, as far as that has not ended."""
-    open_, accepted = [], []
-    for drift in drifts:
-        holds = next((one for one in acceptances if one.until >= on and _covers(one, drift)), None)
-        if holds is None:
-            ended = next((one for one in acceptances if _covers(one, drift)), None)
-            open_.append(replace(drift, acceptance=ended) if ended is not None else drift)
-        else:
-            accepted.append(replace(drift, acceptance=holds))
-    return open_, accepted
-
-
-def _covers(acceptance: Acceptance, drift: Drift) -> bool:
-    """Whether a drift was accepted, itself or by what is told with it."""
-    if drift.kind is Kind.UNKNOWN or acceptance.kind not in {None, drift.kind}:
-        return False
-    includes = drift.evidence.get("includes")
-    names = [f"{drift.scope} {drift.key}", *(includes if isinstance(includes, list) else [])]
-    return any(_is(acceptance, *name.split(" ", 1)) for name in names)
-
-
-def _is(acceptance: Acceptance, scope: str, key: str) -> bool:
-    same = acceptance.scope == scope or (acceptance.scope == "files" and scope == "trees")
-    return same and matches(acceptance.pattern, key)
-
-
-def _warnings(acceptances: tuple[Acceptance, ...], accepted: list[Drift], on: date) -> Iterator[str]:
-    used = {id(drift.acceptance) for drift in accepted}
-    for one in acceptances:
-        name = f"{one.where}: the acceptance of {one.scope} {one.pattern} by {one.who}"
-        if one.until < on:
-            yield f"{name} ended on {one.until}"
-        elif one.until - on <= _SOON and id(one) in used:
-            yield f"{name} ends on {one.until}"

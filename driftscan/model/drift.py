@@ -99,7 +99,8 @@ class Check:
     `number` and `taken` are the snapshot's, 0 and None where there is none; `against` names what it was compared with:
     the baseline's file, a snapshot, or "" where there was nothing. `drifts`, the gravest first, are those that nobody
     has accepted, the UNKNOWN among them; `accepted` the others. `warnings` are lines about the baseline itself:
-    acceptances that have ended or will within a week. `error` says why the host was not seen at all.
+    acceptances that have ended or will within a week. `error` says why the host was not seen, or not compared: then
+    the snapshot is the last one of it that there is.
     """
 
     host: str
