@@ -25,6 +25,7 @@ _SMALL = 40  # paths of a strange directory that are told one by one
 _RIGHTS_COUNT = frozenset({"installer", "conffile", "skeleton"})  # kinds of explanation whose paths are few
 _WHOLES = frozenset({"language package", "checkout"})  # kinds whose directories are compared as a whole
 _SHOWN = ("security.capability", "system.posix_acl_")  # attributes that other columns show
+_ANYBODYS = (b"/tmp/", b"/var/tmp/", b"/run/", b"/dev/")
 _BACKUP = re.compile(rb"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-")
 _ATTRIBUTE = {"changed": "digest", "replaced": "type", "mode": "mode", "capabilities": "capabilities"}
 
@@ -115,7 +116,11 @@ class _Paths:
                 continue
             entry = view.directories.entry(path)
             explanation = claims.at(path) or claims.above(path)
-            if entry is None or explanation is None or self.changing.entry(entry):
+            if entry is None or explanation is None:
+                continue
+            if self.changing.entry(entry):  # what it says and whether it is there: but nobody opens a log to everybody
+                if _dangerous(entry) and not path.startswith(_ANYBODYS):
+                    yield self._path(path, explanation, (Change("mode", None, f"{entry.mode:04o}"),))
                 continue
             if self._whole(path) is not None and entry.kind == "d":
                 if self._outermost(path):
