@@ -26,6 +26,8 @@ lab:
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/nightly.py
+	$(BIN)/python benchmarks/compare.py
 
 # Who names what was planted on the lab's sauced host: driftscan and its peers, side by side (root, some minutes).
 accuracy: $(VENV)/.dev lab

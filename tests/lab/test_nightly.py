@@ -36,7 +36,7 @@ def fleet() -> Iterator[list[hosts.LabHost]]:
 @contextmanager
 def frozen(host: hosts.LabHost) -> Iterator[None]:
     """Let everything on a host stand still: the kernel still accepts connections, and nobody says a word."""
-    group = Path("/srv/lab/cg/lab") / host.name / "cgroup.freeze"
+    group = Path(host.key).parent / "cg" / "lab" / host.name / "cgroup.freeze"
     group.write_text("1")
     try:
         yield
