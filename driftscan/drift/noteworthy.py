@@ -127,7 +127,7 @@ class _Paths:
                     yield self._tree(path, explanation)
             elif _decided(entry, explanation) or (path in texts and explanation.kind not in _WHOLES):
                 yield self._path(path, explanation)
-            elif entry.kind in "fd" and _dangerous(entry):
+            elif _dangerous(entry):
                 yield self._path(path, explanation, (Change("mode", None, f"{entry.mode:04o}"),))
 
     def _outermost(self, path: bytes) -> bool:
@@ -222,5 +222,7 @@ def _decided(entry: Entry, explanation: Explanation) -> bool:
 
 def _dangerous(entry: Entry) -> bool:
     """Whether anybody may write, or become somebody else by it; a sticky directory is made for everybody."""
+    if entry.kind not in "fd":
+        return False
     sticky = entry.kind == "d" and entry.mode & 0o1000
     return bool(entry.mode & 0o002 and not sticky) or (entry.kind == "f" and entry.mode & 0o6000 != 0)

@@ -17,14 +17,14 @@ BUSY = Path(__file__).with_name("busy.sh").read_text()
 # What hides where the noise is: a program in a cache, a key, a unit's process, rights of a log, a line for cron.
 DONE = """
 mkdir -p /var/cache/fontconfig; cp /bin/sleep /var/cache/fontconfig/.cache-7; chmod 755 /var/cache/fontconfig/.cache-7
-chmod 666 /var/log/auth.log
+chmod 666 /var/log/lastlog
 echo '* * * * * root true' >/etc/cron.d/.placeholder2; echo '* * * * * root true' >/etc/cron.d/sync
 systemd-run --quiet --on-calendar=daily /var/cache/fontconfig/.cache-7 1
 (setsid nohup /var/cache/fontconfig/.cache-7 3600 >/dev/null 2>&1 </dev/null &)
 """
 SEEN = {  # each told once: of the files for cron their lines are told, of the new directory nothing below it
     ("files", "/var/cache/fontconfig"),
-    ("files", "/var/log/auth.log"),
+    ("files", "/var/log/lastlog"),
     ("schedules", "/etc/cron.d/.placeholder2: * * * * * true"),
     ("schedules", "/etc/cron.d/sync: * * * * * true"),
     ("processes", "root: /var/cache/fontconfig/.cache-7 3600"),
