@@ -23,7 +23,7 @@ from driftscan.model.finding import Severity
 from driftscan.model.item import Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.text import raw
+from driftscan.model.text import raw, text
 from driftscan.scopes import files
 from driftscan.scopes.base import scopes
 
@@ -113,7 +113,7 @@ class _Comparison:
     def run(self) -> list[Drift]:
         found = [drift for expected in self.baseline.expected.values() for drift in self._declared(expected)]
         found += [drift for tree in self.baseline.trees.values() for drift in self._tree(tree.path, tree.digest)]
-        declared = {self.seen.key(*name) for name in self.baseline.expected}
+        declared = {self._name(*name) for name in self.baseline.expected}
         declared |= {("trees", path) for path in self.baseline.trees}
         others = [subject for name, subject in self.seen.subjects.items() if name not in declared]
         found += _topmost([drift for subject in others for drift in self._undeclared(subject)])
@@ -123,6 +123,12 @@ class _Comparison:
         found += [one for key, one in rights.items() if key not in told]
         kept = [one for one in found if not self._ignored(one.scope, one.key)]
         return [*kept, *self._unknown()]
+
+    def _name(self, scope: str, key: str) -> tuple[str, str]:
+        """Return under what name a declared thing is among the subjects: a path as the disk spells it."""
+        if scope != "files":
+            return self.seen.key(scope, key)
+        return scope, text(self.view.ownership.canonical(raw(key)))
 
     def _ignored(self, scope: str, key: str) -> bool:
         return any(
@@ -134,7 +140,7 @@ class _Comparison:
         scope, key = expected.scope, expected.key
         if self._ignored(scope, key):
             return
-        subject = self.seen.subjects.get(self.seen.key(scope, key)) or self._looked_up(expected)
+        subject = self.seen.subjects.get(self._name(scope, key)) or self._looked_up(expected)
         if subject is None or subject.absent:
             if expected.absent:
                 return

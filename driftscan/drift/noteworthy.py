@@ -49,7 +49,7 @@ class _Paths:
         self.own = own
         self.texts = {raw(item.key): item.attributes.get("text") for item in view.of("contents")}
         self.trees = {raw(path) for path in known.trees}
-        self.declared = {raw(key) for scope, key in known.expected if scope == "files"}
+        self.declared = {view.ownership.canonical(raw(key)) for scope, key in known.expected if scope == "files"}
         self.ways = {step for path in self.declared | self.trees for step in _above(path)}
 
     def all(self) -> Iterator[Subject]:

@@ -201,6 +201,15 @@ def test_a_tree_is_one_drift_that_names_what_changed_where_an_older_snapshot_kno
     assert check(View(after), data, TODAY).clean
 
 
+def test_a_path_may_be_declared_as_people_spell_it() -> None:
+    """By a link above it, as on a host with merged /usr."""
+    link = leaf(b"bin", b"l777 0 0", b"usr/bin")
+    seen = disk(link, leaf(b"usr/bin/tool", b"f755 0 0"), leaf(b"usr/bin/mine", b"f755 0 0"))
+    assert told(checked(seen)) == [("unexpected", "files", "/usr/bin/mine")]
+    assert checked(seen, expected("files", "/bin/mine", mode="0755")).clean
+    assert told(checked(seen, expected("files", "/bin/mine", mode="0700"))) == [("changed", "files", "/bin/mine")]
+
+
 def test_times_alone_are_no_drift() -> None:
     stock = leaf(b"usr/bin/tool", b"f755 0 0")
     one, other = (disk((b"opt/app", b"f644 0 0 33 %d.0" % mtime, b"8 1 1", b""), stock) for mtime in (4, 5))
