@@ -12,10 +12,11 @@ from driftscan.cli.scan import Full, Jobs, Targets
 from driftscan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from driftscan.model.drift import Check
+    from driftscan.model.finding import Severity
 
 
 @shared
@@ -42,6 +43,7 @@ def check(
     web; driftscan check --no-scan web1.
     """
     from driftscan.cli.baselines import directory
+    from driftscan.model.finding import Severity
     from driftscan.report.base import check_formats, choose
     from driftscan.report.checks import told
 
@@ -55,17 +57,14 @@ def check(
         found = list(_scanned(shared, targets or [], where, full=verify_full, jobs=jobs))
     for line in render(sorted(found, key=lambda one: one.host), page()):
         typer.echo(line)
-    return exit_code(found, fail_on)
+    return exit_code(found, Severity(fail_on.value))
 
 
-def exit_code(checks: "list[Check]", fail_on: FailOn) -> ExitCode:
+def exit_code(checks: "Sequence[Check]", fail_on: "Severity") -> ExitCode:
     """Return 3 where something could not be seen, 4 for drift of `fail_on` or higher, else 0."""
-    from driftscan.model.finding import Severity
-
     if any(check.error or check.unknown for check in checks):
         return ExitCode.INCOMPLETE
-    least = Severity(fail_on.value).rank
-    if any(drift.severity.rank >= least for check in checks for drift in check.known):
+    if any(drift.severity.rank >= fail_on.rank for check in checks for drift in check.known):
         return ExitCode.FINDINGS
     return ExitCode.OK
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def compared(store: "Store", snapshot: "Snapshot", number: int, role: str, baselines: "Path", today: "date") -> "Check":
     """Return how the host of `snapshot`, stored as `number`, differs from the baseline of `role` in `baselines`.
 
-    Where the role has no baseline it is compared with the newest complete snapshot before; of a first one there is
-    nothing to tell. Raises UsageError for a baseline that cannot be read.
+    Where the role has no baseline it is compared with the newest complete snapshot before; of a first one only what
+    was not seen is told. Raises UsageError for a baseline that cannot be read.
     """
     from driftscan.baseline.load import load
     from driftscan.cli import baselines as files
@@ -66,12 +66,12 @@ def _with_baseline(
 def _with_last(store: "Store", snapshot: "Snapshot", before: "list[StoredSnapshot]") -> "Check":
     """Compare with the newest complete snapshot before."""
     from driftscan.cli.judging import view
-    from driftscan.drift.check import check_against
+    from driftscan.drift.check import check_against, unseen
     from driftscan.drift.since import traced
     from driftscan.model.drift import Check
 
     last = next((stored for stored in before if stored.complete), None)
     if last is None:
-        return Check(snapshot.host)
+        return Check(snapshot.host, drifts=unseen(snapshot))
     seen = view(store, snapshot)
     return check_against(store.load(last), last.id, seen, lambda drifts: traced(drifts, seen, store))

@@ -85,6 +85,12 @@ def check_against(before: Snapshot, number: int, view: View, trace: Trace = lamb
     )
 
 
+def unseen(snapshot: Snapshot) -> tuple[Drift, ...]:
+    """Return what was not seen of a host that there is nothing to compare with."""
+    why = {name: blind(snapshot, name) for name in sorted(snapshot.coverage)}
+    return tuple(Drift(Kind.UNKNOWN, Severity.MEDIUM, name, "", reason=words) for name, words in why.items() if words)
+
+
 def in_order(drifts: list[Drift]) -> tuple[Drift, ...]:
     """Return drifts with the gravest first."""
     return tuple(sorted(drifts, key=lambda one: (-one.severity.rank, one.scope, one.key, one.kind.value)))

@@ -78,6 +78,7 @@ class Identity:
 
 
 NOBODY = Identity({})
+NEUTRAL = frozenset({"mounts", "network", "sockets"})  # scopes whose items hold the host's own names and addresses
 
 
 def identity(snapshot: Snapshot) -> Identity:

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from driftscan.baseline.model import Baseline
-from driftscan.drift.identity import Identity, identity
+from driftscan.drift.identity import NEUTRAL, Identity, identity
 from driftscan.drift.noteworthy import noteworthy
 from driftscan.drift.ordinary import ordinary
 from driftscan.drift.subject import Subject, golden
 from driftscan.drift.volatile import Volatile, volatile
 from driftscan.explain.view import View
 from driftscan.scopes.base import Scope, scopes
-
-_NEUTRAL = frozenset({"mounts", "network", "sockets"})  # scopes whose items hold the host's own names and addresses
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Observed:
 
     def key(self, scope: str, key: str) -> tuple[str, str]:
         """Return under what name something is among the subjects: the host's own names and addresses are left out."""
-        return scope, self.identity.neutral(key) if scope in _NEUTRAL else key
+        return scope, self.identity.neutral(key) if scope in NEUTRAL else key
 
 
 def observe(view: View, known: Baseline | None = None) -> Observed:
@@ -54,6 +52,6 @@ def _items(view: View, changing: Volatile, own: Identity) -> Iterator[Subject]:
             flapping = changing.attributes(item)
             attributes = {name: value for name, value in golden(scope, item).items() if name not in flapping}
             key = item.key
-            if scope.name in _NEUTRAL:
+            if scope.name in NEUTRAL:
                 key, attributes = own.neutral(key), {name: own.neutral_json(one) for name, one in attributes.items()}
             yield Subject(scope.name, key, attributes, ordinary(view, item), scope.golden(item), item)

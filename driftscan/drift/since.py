@@ -7,7 +7,7 @@ from functools import cached_property
 
 from driftscan.drift._texts import CONTENT, Texts
 from driftscan.drift._who import Who, owner_of, path_of
-from driftscan.drift.identity import identity
+from driftscan.drift.identity import NEUTRAL, identity
 from driftscan.explain.view import View
 from driftscan.model.drift import Drift, Kind, Since
 from driftscan.model.item import Json
@@ -16,7 +16,6 @@ from driftscan.model.tree import Entry
 from driftscan.store import Look, State, Store, StoredSnapshot, StoredTree
 
 _WALKED = 60  # snapshots whose trees are looked into
-_NEUTRAL = frozenset({"mounts", "network", "sockets"})  # scopes whose drifts have the host's own names taken out
 _CLOCKS = timedelta(hours=1)  # by which the clocks of two machines may differ
 
 
@@ -166,13 +165,13 @@ class _Trace:
         return next((look.taken for look in before), None)
 
     def _own_key(self, drift: Drift) -> str:
-        return self.own_keys.get((drift.scope, drift.key), drift.key) if drift.scope in _NEUTRAL else drift.key
+        return self.own_keys.get((drift.scope, drift.key), drift.key) if drift.scope in NEUTRAL else drift.key
 
     @cached_property
     def own_keys(self) -> dict[tuple[str, str], str]:
         """Names of items without the host's own in them, to their keys."""
         own = identity(self.view.snapshot)
-        return {(scope, own.neutral(item.key)): item.key for scope in _NEUTRAL for item in self.view.of(scope)}
+        return {(scope, own.neutral(item.key)): item.key for scope in NEUTRAL for item in self.view.of(scope)}
 
     @cached_property
     def looks(self) -> dict[str, list[Look]]:

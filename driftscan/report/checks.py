@@ -43,7 +43,7 @@ def told(checks: Sequence[Check], width: int, most: int | None = MOST) -> Iterab
     if len(known) > 1 and len(quiet) < len(known):
         yield from _summary(known, width)
     yield from _named("IN ERROR", [f"{head(check)}: {_dead(check)}" for check in dead], width, most)
-    yield from _named("NOT COMPARED: there is nothing to compare them with", [head(c) for c in alone], width, most)
+    yield from _named("NOT COMPARED: there is nothing to compare them with", [_alone(c) for c in alone], width, most)
     for check in loud:
         yield from _host(check, width, most)
     if quiet:
@@ -72,6 +72,12 @@ def _summary(checks: Sequence[Check], width: int) -> Iterable[str]:
 def _dead(check: Check) -> str:
     last = f"; last seen {moment(check.taken)}, snapshot {check.number}" if check.taken and check.number else ""
     return shown(check.error) + last
+
+
+def _alone(check: Check) -> str:
+    """Return a host that there is nothing to compare with, and what was not seen of it."""
+    blind = ", ".join(shown(drift.scope) for drift in sorted(check.unknown, key=order))
+    return head(check) + (f": not seen whole: {blind}" if blind else "")
 
 
 def _named(title: str, lines: Sequence[str], width: int, most: int | None) -> Iterable[str]:

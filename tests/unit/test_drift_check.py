@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from driftscan.baseline.model import Baseline, Expected, Grade, Ignore, Tree
-from driftscan.drift.check import check, renewed
+from driftscan.drift.check import check, renewed, unseen
 from driftscan.drift.observed import observe
 from driftscan.explain.view import View
 from driftscan.model.drift import Acceptance, Change, Check, Drift, Kind
@@ -146,6 +146,12 @@ def test_a_tool_that_is_not_on_the_host_makes_its_attribute_unknown() -> None:
     things = expected("files", "/srv/tool", capabilities="cap_net_raw=ep"), expected("files", "/srv")
     assert told(checked(blind, *things)) == [("unknown", "files", "/srv/tool")]
     assert told(checked(seen, *things)) == [("changed", "files", "/srv/tool")]
+
+
+def test_what_was_not_seen_is_told_where_there_is_nothing_to_compare_with() -> None:
+    seen = snapshot(outcomes={"accounts": Outcome.DENIED, "sockets": None})
+    assert [(one.kind, one.scope, one.key) for one in unseen(seen)] == [(Kind.UNKNOWN, "accounts", "")]
+    assert unseen(snapshot()) == ()
 
 
 # --- paths

@@ -4,15 +4,16 @@ import sys
 import traceback
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from driftscan.cli.baselines import role_of
+from driftscan.cli.check import exit_code as of_checks
 from driftscan.cli.night.summary import NOT_COMPARED
 from driftscan.cli.scanning import CrashError, OutOfTimeError, Scanned, Scanner
 from driftscan.errors import DriftscanError, ExitCode, StoreError
-from driftscan.model.drift import Check, Drift, Kind
+from driftscan.model.drift import Check
 from driftscan.model.finding import Severity
 from driftscan.model.text import shown
 
@@ -98,7 +99,6 @@ class Work:
         role = role_of(host, self.store)
         try:
             check = compared(self.store, seen, kept.id, role, self.baselines, self.today)
-            check = _with_blind_spots(check, seen)
         except DriftscanError as error:
             words = str(error)
         except Exception as error:  # noqa: BLE001 -- a bug that one host brings to light is not the others' fault
@@ -119,26 +119,7 @@ class Work:
 
 def exit_code(looks: Sequence[Looked], fail_on: Severity) -> ExitCode:
     """Return the exit code of what became of the hosts: a fault of ours, then a blind spot, then drift."""
-    checks = [look.check for look in looks]
-    if any(look.failed for look in looks):
-        return ExitCode.ERROR
-    if any(check.error or check.unknown for check in checks):
-        return ExitCode.INCOMPLETE
-    if any(drift.severity.rank >= fail_on.rank for check in checks for drift in check.known):
-        return ExitCode.FINDINGS
-    return ExitCode.OK
-
-
-def _with_blind_spots(check: Check, snapshot: "Snapshot") -> Check:
-    """Return the check with what was not seen, also where there was nothing to compare the host with."""
-    if check.against or check.error or check.unknown:
-        return check
-    unseen = tuple(
-        Drift(Kind.UNKNOWN, Severity.MEDIUM, name, "", reason=f"{coverage.outcome.value}: {'; '.join(coverage.gaps)}")
-        for name, coverage in sorted(snapshot.coverage.items())
-        if not coverage.outcome.seen
-    )
-    return replace(check, drifts=(*check.drifts, *unseen))
+    return ExitCode.ERROR if any(look.failed for look in looks) else of_checks([look.check for look in looks], fail_on)
 
 
 def _said(host: "Host", error: DriftscanError) -> str:
