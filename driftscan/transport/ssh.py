@@ -1,6 +1,7 @@
 """The transport `ssh`: paramiko, with the host keys, the configuration and the agent of the system's own client."""
 
 import logging
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,7 +18,7 @@ from driftscan.transport.names import check_names
 from driftscan.transport.pace import tries
 from driftscan.transport.secret import Prompt, reveal
 from driftscan.transport.sshauth import Credentials, authenticate
-from driftscan.transport.sshchannel import WINDOW, SshChannel
+from driftscan.transport.sshchannel import WINDOW, ClosedEarlyError, SshChannel
 from driftscan.transport.sshconfig import Target, route
 from driftscan.transport.sshkeys import check_key, known_first
 from driftscan.transport.sshsocket import explain, is_loopback, reach
@@ -25,6 +26,7 @@ from driftscan.transport.sshsocket import explain, is_loopback, reach
 TRANSPORT = "ssh"
 _KEEPALIVE = 15  # seconds
 _CHANNEL_TIMEOUT = 30.0  # seconds for the host to start a command
+_AGAIN = 0.2  # seconds before a channel that the host closed at once is opened again
 _FAILURES = (paramiko.SSHException, EOFError, OSError)
 
 
@@ -47,10 +49,17 @@ class SshTransport:
     def open(self, command: str, *, tty: bool = False) -> Channel:
         """Start `command`; raises TransportError when the host does not let it."""
         try:
-            return SshChannel(self._connection, command, tty=tty, timeout=_CHANNEL_TIMEOUT)
+            try:
+                return self._opened(command, tty)
+            except ClosedEarlyError:  # seen of dropbear under load; nothing was started, and the next one is as good
+                time.sleep(_AGAIN)
+                return self._opened(command, tty)
         except _FAILURES as error:
             lost = "" if self._connection.is_active() else "the connection was lost: "
             raise TransportError(f"the host did not start a command: {lost}{explain(error)}") from None
+
+    def _opened(self, command: str, tty: bool) -> SshChannel:
+        return SshChannel(self._connection, command, tty=tty, timeout=_CHANNEL_TIMEOUT)
 
     def close(self) -> None:
         """End every command, the connection, and the ones to jump hosts."""

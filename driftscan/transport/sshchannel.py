@@ -29,6 +29,10 @@ class _Wake(threading.Event):
         super().clear()
 
 
+class ClosedEarlyError(paramiko.SSHException):
+    """The host opened a channel and closed it before it was sent a command: nothing was started."""
+
+
 class SshChannel:
     """A session channel that runs one command."""
 
@@ -42,6 +46,8 @@ class SshChannel:
         with _closed_after(timeout, self._channel):
             if tty:
                 self._channel.get_pty(term="dumb")
+            if self._channel.closed or self._channel.eof_received:
+                raise ClosedEarlyError("the channel was closed at once")
             self._channel.exec_command(command)
         self._channel.settimeout(0.0)
 

@@ -199,9 +199,9 @@ def test_a_host_that_is_not_seen_whole_is_told(cli: Cli) -> None:
     assert done.returncode == 3
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("replay:/nowhere ")
-    assert "  not scanned: there is no recording" in lines[0]
-    assert " unknown scopes" in lines[1]
+    partly, unreached = sorted(lines[:2], key=lambda line: line.startswith("replay:/nowhere "))
+    assert "  not scanned: there is no recording" in unreached
+    assert " unknown scopes" in partly
     assert lines[-1] == "3 hosts: 1 with nothing to compare them with, 1 not seen whole, 1 not scanned"
 
 
