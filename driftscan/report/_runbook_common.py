@@ -7,7 +7,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Judgement
 from driftscan.model.finding import Finding
 from driftscan.model.item import Item, Json
-from driftscan.report._markdown import bullets, code, codes, prose
+from driftscan.model.markdown import bullets, code, codes, prose
 from driftscan.scopes.base import scopes
 
 MOST = 25  # points of one list; the others are counted

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from driftscan.explain.view import View
+from driftscan.model.amount import amount
 from driftscan.model.item import Item, Json
-from driftscan.report._markdown import bullets, code, codes
+from driftscan.model.markdown import bullets, code, codes
 from driftscan.report._runbook_common import MOST, by_hand, items, more, texts
-from driftscan.report.finds import amount
 
 # What a port is for, by the number that IANA has given it; no more than a guess, and told as one.
 _ROLES = {

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from driftscan.explain.view import View
 from driftscan.findings.finds import Find
-from driftscan.report._markdown import bullets, code, codes
+from driftscan.model.amount import amount
+from driftscan.model.markdown import bullets, code, codes
 from driftscan.report._runbook_common import temporary
-from driftscan.report.finds import amount, day
+from driftscan.report.finds import day
 
 _MOST = 40  # points; the others are counted
 _NAMES = 40  # files of one place

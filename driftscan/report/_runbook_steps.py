@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from driftscan.explain.view import View
 from driftscan.findings.base import Judgement
 from driftscan.model.finding import Finding
+from driftscan.model.markdown import bullets, code, codes, prose
 from driftscan.report import _runbook_system
-from driftscan.report._markdown import bullets, code, codes, prose
 from driftscan.report._runbook_common import MOST, by_hand, items, judged, more, texts, within
 from driftscan.report._runbook_facts import states
 from driftscan.report._runbook_finds import finds

@@ -9,8 +9,8 @@ from driftscan.findings._traces import era, seconds
 from driftscan.findings.base import Judgement
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
+from driftscan.model.markdown import bullets, code, codes, paragraph, prose
 from driftscan.model.text import raw
-from driftscan.report._markdown import bullets, code, codes, paragraph, prose
 from driftscan.report._runbook_common import MOST, by_hand, items, judged, more, texts, unexplained
 
 

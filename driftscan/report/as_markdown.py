@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timezone
 
 from driftscan.model.drift import Check, Drift, Kind
+from driftscan.model.markdown import code, paragraph, prose
 from driftscan.model.text import shown
 from driftscan.report._drifts import (
     MARKS,
@@ -20,7 +21,6 @@ from driftscan.report._drifts import (
     since,
     tally,
 )
-from driftscan.report._markdown import code, paragraph, prose
 
 FORMAT = "markdown"
 _MOST = 50  # drifts of one host; the others are counted

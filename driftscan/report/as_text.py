@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from driftscan.model.amount import count
 from driftscan.model.drift import Check
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Json
@@ -14,7 +15,7 @@ from driftscan.report.as_table import cell, cut
 from driftscan.report.base import Audit
 from driftscan.report.checks import told as told_checks
 from driftscan.report.findings import evidence, wrapped
-from driftscan.report.finds import count, gathered
+from driftscan.report.finds import gathered
 from driftscan.scopes.base import scopes
 
 FORMAT = "text"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from driftscan.findings.finds import Find
+from driftscan.model.amount import amount, count
 from driftscan.model.finding import Finding
 from driftscan.model.item import Json
 from driftscan.model.text import shown
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 _TOP = 2  # parts of a path by which single files are told together: /etc, /usr
 _NAMES = 12  # paths that are told together; the others are counted
 _REFER = 3  # what refers to a find, or runs it; the others are counted
@@ -106,20 +106,6 @@ def _amount(finds: Sequence[Find]) -> str:
 
 
 _KINDS = {"l": "", "p": "fifo", "s": "socket", "b": "device", "c": "device"}
-
-
-def count(number: int, what: str) -> str:
-    """Return a number with what it counts: 1 file, 1,240 files."""
-    return f"{number:,} {what}" + "s" * (number != 1)
-
-
-def amount(size: float) -> str:
-    """Return a number of bytes with its unit: 999 B, 1.2 kB, 12 MB."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return ""
 
 
 def _ages(finds: Sequence[Find]) -> str:

@@ -7,8 +7,8 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Judgement
 from driftscan.findings.strata import HUMAN, INSTALLED, UNDATED, Stratum
 from driftscan.model.finding import Finding, Severity
+from driftscan.model.markdown import bullets, code, codes, marked, paragraph, prose
 from driftscan.model.outcome import Outcome
-from driftscan.report._markdown import bullets, code, codes, marked, paragraph, prose
 from driftscan.report._runbook_facts import host, purpose
 from driftscan.report._runbook_steps import steps
 from driftscan.report.strata import span

@@ -2,11 +2,12 @@
 
 from driftscan.explain.view import View
 from driftscan.findings.finds import Find, finds
+from driftscan.model.amount import amount
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
 from driftscan.model.tree import Record
 from driftscan.report.findings import listed
-from driftscan.report.finds import amount, day, gathered, row
+from driftscan.report.finds import day, gathered, row
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 ANN = Item("accounts", "user ann", {"kind": "user", "name": "ann", "uid": 1000, "gid": 1000})

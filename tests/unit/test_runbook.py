@@ -14,10 +14,10 @@ from driftscan.findings.finds import Find
 from driftscan.findings.strata import strata
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
+from driftscan.model.markdown import WIDTH, code, marked, paragraph, prose
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, shown
-from driftscan.report._markdown import WIDTH, code, marked, paragraph, prose
 from driftscan.report.runbook import _LOST, markdown
 from tests.unit.handmade import leaf, snapshot, tree
 

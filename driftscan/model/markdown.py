@@ -66,6 +66,18 @@ def paragraph(words: str, first: str = "", rest: str = "") -> list[str]:
     return [one.replace(_BLANK, " ") for one in (*out, line)]
 
 
+def line(words: str) -> str:
+    """Return words as one line that is not broken: a heading."""
+    return words.replace("\n", " ").replace(_BLANK, " ")
+
+
+def fenced(lines: Iterable[str], language: str = "") -> list[str]:
+    """Return lines as a block of code that they cannot close, control characters escaped."""
+    known = [shown(one) for one in lines]
+    fence = "`" * max(3, *(len(run) + 1 for one in known for run in _RUNS.findall(one)), 3)
+    return [f"{fence}{language}", *known, fence]
+
+
 def bullets(points: Iterable[str], most: int = 1000, more: str = "") -> list[str]:
     """Return a list of points; those over `most` are counted, `more` says where they are."""
     known = list(points)
