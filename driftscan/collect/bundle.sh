@@ -82,7 +82,7 @@ ds_many() {
     [ $ds_o != ok ] || set -- "$@" ".$ds_p"
   done
   printf '\000'
-  [ $# -eq 0 ] || (cd / && ds_pack "$@")
+  [ $# -eq 0 ] || (cd / && ds_pack "$@" | cat) # tar writes to no terminal
   ds_mark close
 }
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from driftscan.explain._programs import PATH
 from driftscan.explain.schedules import explain
 from driftscan.explain.view import View
-from driftscan.findings._commands import exists, missing
 from driftscan.findings._units import programs
 from driftscan.findings.base import Family, Rule
+from driftscan.findings.commands import exists, missing
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
 from driftscan.model.text import raw

@@ -8,9 +8,9 @@ from driftscan.explain._programs import basename, owner, real
 from driftscan.explain._stock import made
 from driftscan.explain.services import explain, masked_by_package
 from driftscan.explain.view import View
-from driftscan.findings._commands import exists
 from driftscan.findings._units import PACKAGED_UNITS, programs, short, triggered
 from driftscan.findings.base import Family, Rule
+from driftscan.findings.commands import exists
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item, Json
 from driftscan.model.text import raw, text

@@ -42,6 +42,7 @@ _PAIR = re.compile(r"([^\s:%,/]+)([:%,])(.+)", re.DOTALL)
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _OPTION_VALUE = re.compile(r"(--?[A-Za-z][\w.-]*|[A-Za-z_][\w.]*)=(.+)", re.DOTALL)
 _PASS_SOURCE = re.compile(r"pass:(.+)", re.DOTALL)
+_MAY_HOLD_OPTION = re.compile(r"""(?:^|[\s"'|;&])-|pass:|passwd""")
 # A word of a shell line: what quotes hold belongs to it.
 _TOKEN = re.compile(r"""(?:[^\s"'|;&]|"(?:[^"\\]|\\.)*"|'[^']*')+|[|;&]+|["']""")
 
@@ -74,7 +75,7 @@ def redact_words(words: Sequence[str], names: set[str]) -> list[str]:
 
 def redact_line(line: str, names: set[str]) -> str:
     """Return a shell line treated as `redact_words` does; blanks and quotes stay as they are."""
-    if "-" not in line and "pass:" not in line and "passwd" not in line:
+    if not _MAY_HOLD_OPTION.search(line):
         return line
     tokens = list(_TOKEN.finditer(line))
     words = [match[0] for match in tokens]

@@ -7,7 +7,7 @@ path, a variable, a truth value. All repetitions are bounded or anchored, so tha
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from driftscan.model._secret_commands import redact_line, redact_words
@@ -35,8 +35,28 @@ def redact(text: str) -> Redacted:
     names: set[str] = set()
     for pattern in BLOCKS:
         text = pattern.sub(lambda _: placeholder("private_key", names), text)
-    lines = text.split("\n")
-    return Redacted("\n".join(_line(line, names) for line in lines), tuple(sorted(names)))
+    lower = text.lower()
+    rules = [rule for rule in (*PLACES, *SHAPES) if any(need in lower for need in rule.needs)]
+    return Redacted("\n".join(_line(line, names, rules) for line in text.split("\n")), tuple(sorted(names)))
+
+
+def mark(name: str) -> str:
+    """Return what stands in a redacted text where the secret called `name` stood."""
+    return placeholder(name, set())
+
+
+def marks(text: str) -> Iterator[re.Match[str]]:
+    """Yield where in a redacted text secrets stood; the group is what each is called."""
+    return re.finditer(r"<secret:([\w.-]+)>", text)
+
+
+def private_blocks(text: str) -> list[re.Match[str]]:
+    """Return where private keys stand that take more than a line."""
+    found = list[re.Match[str]]()
+    for match in sorted((match for pattern in BLOCKS for match in pattern.finditer(text)), key=lambda one: one.start()):
+        if not found or match.start() >= found[-1].end():
+            found.append(match)
+    return found
 
 
 def redact_argv(argv: Iterable[str]) -> list[str]:
@@ -63,7 +83,7 @@ _NO_REST = re.compile(r"""\s+(?:[#;&|<>\\/(]|\./|-|[A-Za-z_]\w*=|["']|$)""")
 _COMMENT = re.compile(r"\s*(?:[#;!]|//|--\s|\*)")
 
 
-def _line(line: str, names: set[str]) -> str:
+def _line(line: str, names: set[str], rules: Sequence[Rule]) -> str:
     if len(line) < 4:
         return line
     lower = line.lower()
@@ -74,7 +94,7 @@ def _line(line: str, names: set[str]) -> str:
         if not _COMMENT.match(line):
             line = _LAST_WORDS.sub(lambda match: _directive(match, names), line)
     line = redact_line(line, names)
-    for rule in (*PLACES, *SHAPES):
+    for rule in rules:
         if any(need in lower for need in rule.needs):
             line = rule.pattern.sub(lambda match, rule=rule: _place(match, rule, names), line)  # type: ignore[misc]
     return line

@@ -33,12 +33,19 @@ COLUMNS = (
     Column("count", "integer", "How many such sockets there are", volatile=True),
     Column("pid", "json", "Ids of the processes that hold it", volatile=True),
     Column("ports", "json", "Ports that the kernel chose for it", volatile=True),
+    Column(
+        "clients", "json", "Addresses that are connected to it, this host's and the auditor's left out", volatile=True
+    ),
 )
+_Place = tuple[str, str, int]  # protocol, address, port
+_ANY = frozenset({"0.0.0.0", "[::]"})  # noqa: S104 - nothing is bound
+_LOOPBACK = ("127.", "::1")
+_CLIENTS = 50  # addresses that are kept of one listener
 _PROCESS_COLUMNS = ("user", "exe", "command", "unit", "container")
 
 
 def parse(results: Results) -> Parsed:
-    """Turn what the probes brought into items; connections that others made to this host are not among them."""
+    """Turn what the probes brought into items; connections that others made are told with what listens for them."""
     if "net" not in results:
         return Parsed()
     table = procfs.table(results)
@@ -52,7 +59,7 @@ def parse(results: Results) -> Parsed:
     if table.denied and unknown:
         denied["holders"] = f"the process of {unknown} of {len(sockets)} sockets is not shown to this account"
     unparsed = dict(table.unparsed) | ({"net": net.unparsed} if net.unparsed else {})
-    return Parsed(items=_items(sockets, net), unparsed=unparsed, denied=denied)
+    return Parsed(items=_items(sockets, net, _inward(net, holders, table)), unparsed=unparsed, denied=denied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,27 @@ def _outward(net: Sockets) -> Iterable[Socket]:
             yield socket
 
 
+def _inward(net: Sockets, holders: Mapping[int, set[int]], table: Table) -> dict[_Place, set[str]]:
+    """Return the addresses of other hosts that have connected to this one, by what may listen for them.
+
+    The auditor's own connection is none.
+    """
+    found: dict[_Place, set[str]] = {}
+    for socket in net.sockets:
+        peer, pids = _plain(socket.peer), holders.get(socket.inode)
+        if socket.state != "established" or not socket.protocol.startswith("tcp") or socket.peer == socket.address:
+            continue
+        if not peer.startswith(_LOOPBACK) and not (pids and pids <= table.own):
+            for address in (socket.address, *_ANY):
+                found.setdefault((socket.protocol, address, socket.port), set()).add(peer)
+    return found
+
+
+def _plain(address: str) -> str:
+    """Return an address as people write it: that of IPv4 in a socket of IPv6 alone, others without brackets."""
+    return address.strip("[]").removeprefix("::ffff:")
+
+
 def _held(socket: Socket, holders: Mapping[int, set[int]], table: Table, accounts: Mapping[bytes, str]) -> _Held | None:
     """Return a socket with its process, the oldest of those that share it; None when it is the auditor's own."""
     pids = holders.get(socket.inode, set())
@@ -89,7 +117,7 @@ def _age(process: Process) -> tuple[float, int]:
     return process.started, process.pid
 
 
-def _items(sockets: Iterable[_Held], net: Sockets) -> list[Item]:
+def _items(sockets: Iterable[_Held], net: Sockets, inward: Mapping[_Place, set[str]]) -> list[Item]:
     groups: dict[str, list[_Held]] = {}
     attributes: dict[str, dict[str, Json]] = {}
     for one in sockets:
@@ -100,7 +128,7 @@ def _items(sockets: Iterable[_Held], net: Sockets) -> list[Item]:
     names = sorted(groups)
     keys = numbered(_key(attributes[name]) for name in names)
     return [
-        Item("sockets", key, attributes[name], _volatile(groups[name], attributes[name]))
+        Item("sockets", key, attributes[name], _volatile(groups[name], attributes[name], inward))
         for key, name in zip(keys, names, strict=True)
     ]
 
@@ -131,12 +159,22 @@ def _key(stable: Mapping[str, Json]) -> str:
     return f"{stable['protocol']} {stable['address']}:{stable['port']}"
 
 
-def _volatile(alike: list[_Held], stable: Mapping[str, Json]) -> dict[str, Json]:
+def _volatile(alike: list[_Held], stable: Mapping[str, Json], inward: Mapping[_Place, set[str]]) -> dict[str, Json]:
     return {
         "count": len(alike),
         "pid": sorted({pid for one in alike for pid in one.pids}),
         "ports": sorted({one.socket.port for one in alike}) if stable["port"] is None else [],
+        "clients": _clients(alike, inward),
     }
+
+
+def _clients(alike: list[_Held], inward: Mapping[_Place, set[str]]) -> list[Json]:
+    """Return who is connected to what listens, at most 50 addresses."""
+    places = [
+        (one.socket.protocol, one.socket.address, one.socket.port) for one in alike if one.socket.state == "listen"
+    ]
+    found = {peer for place in places for peer in inward.get(place, ())}
+    return [*sorted(found)[:_CLIENTS]]
 
 
 SCOPE = ItemScope(

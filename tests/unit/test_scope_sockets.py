@@ -29,6 +29,7 @@ def test_every_flavor_is_understood(recorded: Recorded, flavor: str) -> None:
     assert ssh["state"] == "listen"
     assert ssh["user"] == "root"
     if flavor != "sauced-plain":
+        assert not any(item.volatile["clients"] for item in parsed.items)  # the auditor is none
         assert ssh["exe"] == ("/usr/sbin/dropbear" if flavor == "busybox" else "/usr/sbin/sshd")
     assert not [key for key in (item.key for item in parsed.items) if " to " in key]  # the auditor's own connection
 
@@ -81,6 +82,19 @@ def test_directions_and_chosen_ports() -> None:
     assert items["tcp 10.77.0.11 to 10.20.30.40:5432 by 1002 ?"].volatile["ports"] == [50000, 50001]
     assert items["udp 0.0.0.0:* by 105 ?"].attributes["port"] is None
     assert items["udp 0.0.0.0:* by 105 ?"].volatile["ports"] == [54321]
+
+
+def test_who_is_connected_to_a_listener() -> None:
+    results = net(
+        line("tcp", "00000000:0016", "00000000:0000", "0A"),
+        line("tcp", "0B004D0A:0016", "01004D0A:C350", "01"),
+        line("tcp", "0100007F:0016", "0100007F:C351", "01"),
+        line("tcp", "0B004D0A:0016", "0B004D0A:C352", "01"),
+        line("tcp", "0B004D0A:0050", "02004D0A:C353", "01"),
+        line("tcp6", "0000000000000000FFFF00000B004D0A:0016", "0000000000000000FFFF000003004D0A:C350", "01"),
+    )
+    (item,) = [item for item in SCOPE.parse(results).items if item.attributes["state"] == "listen"]
+    assert item.volatile["clients"] == ["10.77.0.1"]
 
 
 def test_lines_that_are_none_are_told() -> None:

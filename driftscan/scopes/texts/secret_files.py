@@ -18,6 +18,9 @@ _EXAMPLE = re.compile(
 )
 _HISTORY = re.compile(rb"/\.(?:\w{1,16}_history|history|\w{0,16}hist(?:file)?|zhistory|lesshst|viminfo)$")
 
+_KEYSTORE = re.compile(rb"\.(?:jks|jceks|bcfks|p12|pfx|keytab|kdbx?|ppk)$|/(?:secring\.gpg|\.keystore)$", re.IGNORECASE)
+_TRUSTED = re.compile(rb"cacerts|trust", re.IGNORECASE)
+
 
 def names_secret(name: bytes) -> bool:
     """Whether a file called `name` (without its directory) is, by that, one secret as a whole.
@@ -32,6 +35,11 @@ def names_secret(name: bytes) -> bool:
 def is_history(path: bytes) -> bool:
     """Whether `path` is where a shell or a client writes down what was typed."""
     return _HISTORY.search(path) is not None
+
+
+def is_keystore(path: bytes) -> bool:
+    """Whether `path` holds keys in a form of its own; stores of certificates that are trusted do not."""
+    return _KEYSTORE.search(path) is not None and not _TRUSTED.search(path.rpartition(b"/")[2])
 
 
 def is_example(path: bytes) -> bool:

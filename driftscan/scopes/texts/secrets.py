@@ -1,19 +1,20 @@
 """The secrets in a file: which there are, and its text without them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from driftscan.model.item import Json
-from driftscan.model.redaction import redact
+from driftscan.model.redaction import private_blocks, redact
 from driftscan.model.text import text
 from driftscan.scopes.texts.read import PLAIN_OPENSSH
-from driftscan.scopes.texts.secret_files import is_example, is_history, names_secret
+from driftscan.scopes.texts.secret_files import is_example, is_history, is_keystore, names_secret
 
 _MOST = 50  # secrets of one file that are told
 
 _PLACEHOLDER = re.compile(r"(<secret:[\w.-]+>)")
+_KEPT = re.compile(r"(?:<secret:[\w.-]+>)+")
 _LONG = re.compile(r"(?<![\w+/=.@%-])[A-Za-z0-9+/_-]{20,1024}={0,2}(?![\w+/=.@%-])")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -38,6 +39,13 @@ _HOST_KEY = re.compile(rb"host_?key|private")
 _ONLY_WORDS = re.compile(r"[A-Za-z(\"'][A-Za-z'(),.;:\"-]*")
 
 
+class Part(NamedTuple):
+    """A part of a file: a secret, which is called `name`, or (name "") plain text; as `model.text.text` makes it."""
+
+    text: str
+    name: str = ""
+
+
 class Content(NamedTuple):
     """What is kept of a file: `text` without its secrets, None where it is not kept; and where each secret stands."""
 
@@ -49,7 +57,7 @@ class Content(NamedTuple):
 
 def read(path: bytes, data: bytes, *, keep: bool) -> Content:
     """Return what is kept of the file at `path`; its text only if `keep`, and never that of what is one secret."""
-    if not _is_text(data):
+    if not is_text(data):
         return Content(None, _whole(path, data), None, None)
     lines = text(data).split("\n")
     count = len(lines) - (lines[-1] == "")
@@ -59,13 +67,32 @@ def read(path: bytes, data: bytes, *, keep: bool) -> Content:
         return Content(None, whole, count, None)
     if is_history(path):
         return Content(None, _secrets(lines, "history")[1], None, None)
-    code = (
-        is_example(path)
-        or _CODE.search(path) is not None
-        or (shebang is not None and _CODE_SHEBANG.search(shebang) is not None)
-    )
+    code = _is_code(path, shebang or "")
     safe, secrets = _secrets(lines, "value", code=code)
     return Content("\n".join(safe) if keep else None, secrets, count, shebang)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether `data` is text: no NUL, and few control characters that no text has."""
+    strange = len(data) - len(data.translate(None, b"\0\1\2\3\4\5\6\7\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"))
+    return b"\0" not in data and strange * 50 <= len(data)
+
+
+def parts(path: bytes, data: bytes) -> list[Part]:
+    """Return the file at `path` in parts, the secrets that `read` tells apart from the rest; joined they are `data`."""
+    said = text(data)
+    whole = _whole(path, data)
+    if whole or is_history(path) or is_keystore(path):
+        name = str(whole[0]["name"]) if whole else text(path.rpartition(b"/")[2])
+        return [Part(said, name)] if data else []
+    if not is_text(data):
+        return [Part(said)]
+    code = _is_code(path, said.partition("\n")[0])
+    found, at = list[Part](), 0
+    for block in private_blocks(said):
+        found += [*_line_parts(said[at : block.start()], code=code), Part(block[0], "private_key")]
+        at = block.end()
+    return _joined([*found, *_line_parts(said[at:], code=code)])
 
 
 def private_keys(lines: Sequence[bytes]) -> list[Json]:
@@ -79,16 +106,16 @@ def private_keys(lines: Sequence[bytes]) -> list[Json]:
     return found
 
 
+def _is_code(path: bytes, first: str) -> bool:
+    """Whether a file is a program, a text or an example, by its name or its first line."""
+    shebang = first.startswith("#!") and _CODE_SHEBANG.search(first) is not None
+    return shebang or is_example(path) or _CODE.search(path) is not None
+
+
 def _is_sealed(line: bytes) -> bool:
     """Whether a line is the first of an OpenSSH key, and names a cipher."""
     body = line.partition(b":")[2]
     return body.startswith(PLAIN_OPENSSH[:22]) and not PLAIN_OPENSSH.startswith(body[: len(PLAIN_OPENSSH)])
-
-
-def _is_text(data: bytes) -> bool:
-    """Whether `data` is text: no NUL, and few control characters that no text has."""
-    strange = len(data) - len(data.translate(None, b"\0\1\2\3\4\5\6\7\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18"))
-    return b"\0" not in data and strange * 50 <= len(data)
 
 
 def _whole(path: bytes, data: bytes) -> list[Json]:
@@ -98,7 +125,7 @@ def _whole(path: bytes, data: bytes) -> list[Json]:
     program = data.startswith((b"\x7fELF", b"#!"))
     if not names_secret(name) or public or program or _is_prose(data) or not data.strip():
         return []
-    if not _is_text(data) and _HOST_KEY.search(name):  # in a form of its own, as dropbear's
+    if not is_text(data) and _HOST_KEY.search(name):  # in a form of its own, as dropbear's
         return [{"name": "private_key", "kind": "private key", "line": 1, "encrypted": False}]
     return [{"name": text(name), "kind": "file", "line": 1}]
 
@@ -123,6 +150,79 @@ def _secrets(lines: list[str], kind: str, *, code: bool = False) -> tuple[list[s
         if names and (not (code or _COMMENT.match(line)) or done == line or _is_telling(line, done)):
             found += [{"name": name, "kind": kind, "line": number} for name in names]
     return safe, found[:_MOST]
+
+
+def _line_parts(said: str, *, code: bool) -> Iterator[Part]:
+    """Yield the parts of text in which no private key stands."""
+    lines, redacted = said.split("\n"), redact(said).text.split("\n")
+    if len(lines) != len(redacted):  # a key's end without its beginning
+        redacted = [redact(line).text for line in lines]
+    public = False
+    for number, (line, safe) in enumerate(zip(lines, redacted, strict=True)):
+        if number:
+            yield Part("\n")
+        if "-----" in line:
+            public = (public or _PUBLIC_BEGIN.match(line) is not None) and _PUBLIC_END.match(line) is None
+        random = not public and len(line) >= 20 and _LONG.search(line) is not None
+        if safe == line and not random:
+            yield Part(line)
+            continue
+        comment = _COMMENT.match(line) is not None
+        told = safe != line and (not (code or comment) or _is_telling(line, safe))
+        random = random and not comment and not _PUBLIC_NUMBER.search(line)
+        for part in _aligned(line, safe) if told else [Part(line)]:
+            yield from _random(part.text) if random and not part.name else (part,)
+
+
+def _aligned(line: str, safe: str) -> list[Part]:
+    """Return `line` in parts, where `safe` is the same line with a placeholder for each secret.
+
+    What stands between two placeholders is looked for from the left: like a pattern with asterisks, that needs no
+    second try. Placeholders that stood in the line before are text.
+    """
+    first, *rest = _PLACEHOLDER.split(safe)
+    names, plain = [rest[0]], list[str]()
+    for between, name in zip(rest[1::2], rest[2::2], strict=False):
+        if between:  # else two secrets with nothing between them: they are one
+            plain.append(between)
+            names.append(name)
+    plain.append(rest[-1])
+    found, at = [Part(first)], len(first)
+    for number, (name, following) in enumerate(zip(names, plain, strict=True), 1):
+        end = line.find(following, at + 1) if number < len(names) else len(line) - len(following)
+        if end <= at or not line.endswith(following, end, end + len(following)) or not line.startswith(first):
+            return [Part(line, _bare(names[0]))]
+        value = line[at:end]
+        found += [Part(value, "" if _KEPT.fullmatch(value) else _bare(name)), Part(following)]
+        at = end + len(following)
+    return found
+
+
+def _bare(placeholder: str) -> str:
+    return placeholder.removeprefix("<secret:").removesuffix(">")
+
+
+def _random(said: str) -> Iterator[Part]:
+    """Yield the parts of text in which only the shape of a word tells that it is a secret."""
+    at = 0
+    for match in _LONG.finditer(said):
+        if is_random(match[0]) and not _HEXADECIMAL.fullmatch(match[0]):
+            yield Part(said[at : match.start()])
+            yield Part(match[0], "token")
+            at = match.end()
+    yield Part(said[at:])
+
+
+def _joined(found: Iterable[Part]) -> list[Part]:
+    """Return parts with plain text that follows on plain text as one, and without what is empty."""
+    joined, plain = list[Part](), list[str]()
+    for part in [*found, Part("", "end")]:
+        if not part.name:
+            plain.append(part.text)
+            continue
+        joined += (Part("".join(plain)), part)
+        plain = []
+    return [part for part in joined if part.text]
 
 
 def _is_telling(line: str, safe: str) -> bool:
