@@ -1,0 +1,1 @@
+"""Emitters: a role spelled for one tool, and nothing decided."""

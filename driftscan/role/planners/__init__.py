@@ -1,0 +1,1 @@
+"""What turns the things of a host that somebody has decided on into resources, one module per concern."""
