@@ -17,6 +17,8 @@ from driftscan.cli import (
     hosts,
     log,
     nightly,
+    prove,
+    role,
     rules,
     runbook,
     scan,
@@ -24,6 +26,7 @@ from driftscan.cli import (
     show,
     sql,
     strata,
+    verdict,
 )
 from driftscan.errors import DriftscanError, ExitCode
 
@@ -43,6 +46,7 @@ _Refusal: Any = typer.BadParameter.__mro__[2]
 for module in (
     audit, scan, explain, strata, runbook,
     baseline, check, diff, fleet, nightly,
+    role, prove, verdict,
     show, log, blame, hosts, rules, sql, db, scopes,
 ):  # fmt: skip
     module.register(app)

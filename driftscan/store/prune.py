@@ -11,6 +11,7 @@ from driftscan.store.engine import Database
 from driftscan.store.load import list_snapshots
 from driftscan.store.manifests import reachable_manifests
 from driftscan.store.objects import reachable, read_objects, stats_children, tree_children
+from driftscan.store.proofs import forget_proofs
 from driftscan.store.records import Pruned, StoredSnapshot
 from driftscan.store.retention import Retention
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
@@ -90,6 +91,7 @@ def _forget(connection: Connection, doomed: Collection[int]) -> None:
     named = union(*(select(column).where(column.is_not(None)) for column in ends))
     connection.execute(delete(snapshot).where(snapshot.c.pruned, snapshot.c.id.not_in(named)))
     forget_checks(connection)
+    forget_proofs(connection)
     connection.execute(delete(host).where(~exists().where(snapshot.c.host_id == host.c.id)))
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = "0002"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
+SCHEMA = "0003"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
 
 metadata = MetaData(
     naming_convention={
@@ -178,4 +178,23 @@ night = Table(
     Column("id", _Number, primary_key=True),
     Column("started", UtcDateTime, nullable=False),
     Column("finished", UtcDateTime),
+)
+
+# What became of a rebuild. The row outlives its snapshot, as long as one of the host is kept: the number is no
+# reference. `document` is all of it as JSON; the columns beside it are those that people ask for.
+proof = Table(
+    "proof",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("host_id", _Number, ForeignKey("host.id"), nullable=False),
+    Column("snapshot_id", _Number, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("blank", Text, nullable=False),
+    Column("proven", UtcDateTime, nullable=False),
+    Column("holds", Boolean, nullable=False),
+    Column("reproduced", _Number, nullable=False),
+    Column("reproducible", _Number, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "host_id", "id"),
 )

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import final
 
 from driftscan.errors import StoreError
+from driftscan.model.proof import Proof
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
-from driftscan.store import checks, history, load, prune, save, sql
+from driftscan.store import checks, history, load, proofs, prune, save, sql
 from driftscan.store.engine import Database, database
 from driftscan.store.info import database_info
 from driftscan.store.objects import ObjectReader
@@ -194,6 +195,19 @@ class Store:
         """Return what was kept of the newest compared snapshot of `host`, None if none was."""
         with self._database.reading() as connection:
             return checks.last_check(connection, host)
+
+    def keep_proof(self, proof: Proof) -> None:
+        """Keep what became of a rebuild; StoreError where its snapshot is none of its host.
+
+        It is kept as long as any snapshot of the host is.
+        """
+        with self._lock, self._database.writing(alone=True) as connection:
+            proofs.keep_proof(connection, proof)
+
+    def proofs(self, host: str, most: int = 0) -> list[Proof]:
+        """Return the newest `most` proofs (0: all) of `host`, the newest first."""
+        with self._database.reading() as connection:
+            return proofs.list_proofs(connection, host, most)
 
     def begin_night(self, now: datetime, within: timedelta) -> Night:
         """Begin a nightly run, or resume the last one if it has not come to its end and is younger than `within`."""

@@ -31,7 +31,7 @@ from driftscan.model.item import Column
 from driftscan.model.tree import digest
 from driftscan.scopes.base import Scope, scopes
 from driftscan.store.engine import Database
-from driftscan.store.schema import host, item, metadata, scope_coverage, setting, sighting, snapshot
+from driftscan.store.schema import SCHEMA, host, item, metadata, proof, scope_coverage, setting, sighting, snapshot
 
 _SETTING = "views"
 _LARGEST = {"integer": 2**63 - 1, "real": 10**308}  # beyond that, PostgreSQL's cast would break the whole view
@@ -55,9 +55,9 @@ def refresh_views(store: Database) -> None:
 
 
 def _signature() -> str:
-    """Return what changes when the views may: the columns, or the driftscan that writes the views."""
+    """Return what changes when the views may: the columns, the tables, or the driftscan that writes the views."""
     columns = [(scope.name, scope.columns) for scope in _viewed()]
-    return digest(repr((__version__, columns)).encode()).hex()
+    return digest(repr((__version__, SCHEMA, columns)).encode()).hex()
 
 
 def _viewed() -> list[Scope]:
@@ -82,7 +82,11 @@ def _made(connection: Connection) -> dict[str, Any]:
 
 def view_statements(dialect: Dialect) -> dict[str, str]:
     """Return the SELECT of every view by name; ValueError for a scope that has the name of a table."""
-    statements = {"snapshots": _snapshots(dialect.name), "coverage": _coverage(dialect.name)}
+    statements = {
+        "snapshots": _snapshots(dialect.name),
+        "coverage": _coverage(dialect.name),
+        "proofs": _proofs(dialect.name),
+    }
     for scope in _viewed():
         if scope.name in statements or scope.name in metadata.tables:
             raise ValueError(f"scope {scope.name} has the name of a table of the store")
@@ -105,6 +109,18 @@ def _coverage(dialect: str) -> Select[Any]:
     where = (host.c.name.label("host"), snapshot.c.id.label("snapshot"), _time(snapshot, dialect).label("taken"))
     joined = select(*where, *plain).join(snapshot, snapshot.c.id == scope_coverage.c.snapshot_id)
     return joined.join(host, host.c.id == snapshot.c.host_id)
+
+
+def _proofs(dialect: str) -> Select[Any]:
+    """Select every rebuild; what the second run changed is nothing where there was none."""
+    told = [Column("changed", "integer", ""), Column("again", "integer", ""), Column("rebooted", "boolean", "")]
+    told.append(Column("error", "text", ""))
+    plain = (proof.c[name] for name in ("role", "tool", "blank"))
+    counted = (proof.c[name] for name in ("holds", "reproduced", "reproducible"))
+    where = (host.c.name.label("host"), proof.c.snapshot_id.label("snapshot"))
+    more = (_value(proof.c.document, column, dialect).label(column.name) for column in told)
+    proven = _moment(proof.c.proven, dialect).label("proven")
+    return select(*where, *plain, proven, *counted, *more).join(host, host.c.id == proof.c.host_id)
 
 
 def _newest(scope: str, columns: tuple[Column, ...], dialect: str) -> Select[Any]:
@@ -145,12 +161,20 @@ def _sightings(
 
 
 def _time(table: FromClause, dialect: str) -> ColumnElement[Any]:
+    return _moment(table.c.taken, dialect)
+
+
+def _moment(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     # In SQLite as its own datetime() writes it, so that the two compare.
-    return func.substr(type_coerce(table.c.taken, Text), 1, 19) if dialect == "sqlite" else table.c.taken
+    return func.substr(type_coerce(column, Text), 1, 19) if dialect == "sqlite" else column
 
 
 def _attribute(column: Column, dialect: str) -> ColumnElement[Any]:
-    source = sighting.c.volatile if column.volatile else item.c.attributes
+    return _value(sighting.c.volatile if column.volatile else item.c.attributes, column, dialect)
+
+
+def _value(source: ColumnElement[Any], column: Column, dialect: str) -> ColumnElement[Any]:
+    """Return what a JSON document says under the name of a column, None where it is not of the column's kind."""
     if dialect == "sqlite":
         return func.json_extract(source, f'$."{column.name}"')
     name = literal(column.name, Text)

@@ -8,7 +8,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   exit 0
 fi
 want=
-for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 ssh:openssh-client strace:strace busybox:busybox-static setfacl:acl setfattr:attr; do
+for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap ip:iproute2 ssh:openssh-client strace:strace busybox:busybox-static setfacl:acl setfattr:attr buildah:buildah; do
   command -v "${pair%%:*}" >/dev/null || want="$want ${pair#*:}"
 done
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || want="$want postgresql"

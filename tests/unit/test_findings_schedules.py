@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.explain.view import View
-from driftscan.findings._commands import missing, simple_commands
+from driftscan.findings.commands import missing, simple_commands
 from driftscan.findings.schedules import FAMILY
 from driftscan.model.finding import Finding
 from driftscan.model.item import Item, Json

@@ -32,6 +32,8 @@ def web1(cli: Cli, tmp_path: Path) -> Cli:
 
 
 # One line is an answer to these, or none.
+# A recording holds no contents, so that not all is known; and its host has not been rebuilt.
+CODES = {"role build": ExitCode.INCOMPLETE, "verdict": ExitCode.FINDINGS}
 QUIET = ("scan", "explain web1 /", "baseline", "check", "diff", "fleet", "log web1 --scope", "db prune")
 
 
@@ -41,7 +43,8 @@ def test_every_command_of_the_readme_runs(web1: Cli, monkeypatch: pytest.MonkeyP
     assert len(COMMANDS) >= 10
     for command in COMMANDS:
         done = web1(*shlex.split(command))
-        assert done.returncode == 0, (command, done.stderr)
+        wanted = next((code for words, code in CODES.items() if command.startswith(words)), ExitCode.OK)
+        assert done.returncode == wanted, (command, done.stderr)
         assert done.stdout.count("\n") > 1 or command.startswith(QUIET), command
 
 

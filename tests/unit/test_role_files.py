@@ -12,6 +12,7 @@ from driftscan.model.tree import Record
 from driftscan.role.model import Role
 from driftscan.role.plan import plan
 from driftscan.role.resources import (
+    Absent,
     Acl,
     Archive,
     Capabilities,
@@ -191,3 +192,23 @@ def test_what_cannot_be_read_is_named() -> None:
 @pytest.mark.parametrize("name", [b"{{ x }}", b"$(x)", b"new\nline", b"-rf", "ü\u202e".encode()])
 def test_odd_names_are_as_they_are(name: bytes) -> None:
     assert f"/opt/{text(name)}" in _made(_role(leaf(b"/opt/" + name, b"f644 0 0")))
+
+
+def test_what_a_package_enables_and_somebody_has_switched_off_is_taken_away() -> None:
+    shipped = manifest("web", b"/usr/bin/true", b"/etc/web/sites-enabled", b"/etc/web/sites-available/default")
+    declared = [
+        Item("declarations", f"web {path}", {"kind": "script", "by": "web", "path": path, "file": "postinst"})
+        for path in ("/etc/web/sites-enabled/default", "/etc/web/sites-enabled/there", "/etc/web/other")
+    ]
+    seen = snapshot(
+        (*_USERS, *declared),
+        files=tree(
+            leaf(b"/usr/bin/true", b"f755 0 0"),
+            leaf(b"/etc/web/sites-available/default", b"f644 0 0"),
+            leaf(b"/etc/web/sites-enabled/there", b"l777 0 0", b"../sites-available/there"),
+        ),
+        manifests=[shipped],
+    )
+    view = View(seen)
+    role = plan(view, judge(view), Steering(), lambda _path: b"")[0]
+    assert _made(role, Absent).keys() == {"/etc/web/sites-enabled/default"}

@@ -23,6 +23,7 @@ _NOT_TEXT = re.compile("[\U0010ff00-\U0010ffff]")
 _ELF = b"\x7fELF"
 # Attributes of items that name the file which they stand in, or are.
 _STANDS_IN = ("file", "path", "key_path", "fragment")
+_ENABLED = re.compile(r"/etc/(?:[^/*?\[]+/)*[^/*?\[]+-enabled/[^/*?\[]+")
 _CONTENT = frozenset({"digest", "target", "type"})
 
 
@@ -48,6 +49,7 @@ class _Paths:
                 yield from self._gone(subject)
             elif subject.deviates:
                 yield from self._deviating(subject)
+        yield from self._switched_off()
         for top, paths in sorted(self.desk.checkouts.items()):
             for path in paths:
                 yield from self._below_checkout(top, path)
@@ -229,6 +231,28 @@ class _Paths:
         self.made.add(subject.key)
         package = (subject.evidence or {}).get("package")
         yield Absent(why=self.desk.why(subject, f"package {package} brings it, and it was deleted"), path=subject.key)
+
+    def _switched_off(self) -> Iterator[Planned]:
+        """Plan what a package's script enables by a link in a directory for such, and somebody has taken away."""
+        for item in self.view.of("declarations"):
+            path = str(item.attributes.get("path") or "")
+            if item.attributes.get("kind") != "script" or not _ENABLED.fullmatch(path) or self._skips(path):
+                continue
+            there = self.view.directories.list(raw(path.rpartition("/")[0]))
+            if raw(path.rpartition("/")[2]) in there or not self._listed(path) or self.desk.word(path):
+                continue
+            self.made.add(path)
+            why = Why(
+                "files", path, f"package {item.attributes.get('by')} enables it, and somebody has switched it off"
+            )
+            notify, handlers = self._notify(path)
+            yield from handlers
+            yield Absent(why=why, path=path, notify=notify)
+
+    def _listed(self, path: str) -> bool:
+        """Whether it is known what lies in the directory of a path."""
+        parent = self.view.directories.entry(raw(path.rpartition("/")[0]))
+        return parent is not None and parent.kind == "d" and self.view.whole("files")
 
     def _deviating(self, subject: Subject) -> Iterator[Planned]:
         path = subject.key

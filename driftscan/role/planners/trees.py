@@ -1,16 +1,18 @@
 """Plans what has a source of its own: language packages by their versions, checkouts by their commits."""
 
+from base64 import urlsafe_b64decode
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from driftscan.drift.subject import Subject
 from driftscan.model.item import Json
-from driftscan.model.text import raw
+from driftscan.model.text import raw, text
 from driftscan.role.desk import Desk, Planned, Planner
 from driftscan.role.model import LeftOut
 from driftscan.role.resources import Checkout, LanguagePackages, Why
 
 _MOST = 50  # paths of a checkout that were changed or added and are laid over it one by one: as many as its scope names
+_HASHED = "sha256:"
 _INDEX = (None, "", "index")  # where packages come from that can be had again by name
 
 
@@ -26,13 +28,9 @@ def _languages(desk: Desk) -> Iterator[Planned]:
         places[str(has.get("ecosystem")), str(has.get("environment") or "")].append(subject)
     for (ecosystem, environment), subjects in sorted(places.items()):
         all_of_it = [_attributes(subject) for subject in subjects]
-        if environment and not (ecosystem == "pip" and _is_virtual(desk, environment)):
-            continue  # a project: its tree is carried as it is
-        if desk.steering.excludes("files", environment or "/"):
-            continue
         foreign = [has for has in all_of_it if has.get("origin") not in _INDEX or not has.get("version")]
-        if foreign and environment:
-            continue  # something in it comes from a directory or a repository: the tree is carried as it is
+        if environment and (foreign or _is_carried_whole(desk, ecosystem, environment, all_of_it)):
+            continue
         asked = [has for has in all_of_it if has not in foreign and (environment or has.get("requested") is not False)]
         for has, subject in zip(all_of_it, subjects, strict=True):
             if has in foreign:
@@ -63,6 +61,39 @@ def _paths(has: dict[str, Json]) -> Iterator[str]:
     for path in has.get("paths") or ():
         yield str(path) if str(path).startswith("/") else f"{root}/{path}"
     yield from (str(has["metadata"]),) if has.get("metadata") else ()
+
+
+def _is_carried_whole(desk: Desk, ecosystem: str, environment: str, packages: Iterable[Mapping[str, Json]]) -> bool:
+    """Whether what is installed in a directory stays part of its tree, and is not installed from an index.
+
+    A project is; so is an environment that a person wants as it is, or leaves out, or has edited by hand.
+    """
+    if ecosystem != "pip" or not _is_virtual(desk, environment):
+        return True
+    if desk.word(environment) or desk.steering.includes("files", environment):
+        return True
+    patched = [_is_patched(desk, has) for has in packages]  # of each, for its RECORD is asked for
+    return any(patched)
+
+
+def _is_patched(desk: Desk, has: Mapping[str, Json]) -> bool:
+    """Whether a file of a pip package is not what its RECORD says, as far as files were hashed."""
+    record = desk.bytes(f"{has.get('metadata')}/RECORD") or b""
+    for line in text(record).splitlines():
+        name, _, said = line.rpartition(",")[0].rpartition(",sha256=")
+        found = str(desk.view.more.get(raw(f"{has.get('root')}/{name}"), {}).get("digest") or "")
+        own = name and not name.startswith("..") and ".dist-info/" not in name
+        if own and found.startswith(_HASHED) and found != f"{_HASHED}{_hexadecimal(said)}":
+            return True
+    return False
+
+
+def _hexadecimal(said: str) -> str:
+    """Return a digest of a RECORD in the other spelling; "" where it is none."""
+    try:
+        return urlsafe_b64decode(said + "=" * (-len(said) % 4)).hex()
+    except ValueError:
+        return ""
 
 
 def _is_virtual(desk: Desk, environment: str) -> bool:
