@@ -11,6 +11,7 @@ from driftscan.role.model import LeftOut, Role
 LIVE = frozenset({"processes", "sockets"})  # what runs: counted apart, as services and listeners that are up
 FOLLOWS = frozenset({"contents", "declarations", "history", "state", "symlinks", "ucf"})  # from other scopes, or data
 PATHS = frozenset({"files", "trees"})
+_RPM_KEY = "gpg-pubkey"  # what rpm calls the keys that sign its packages
 _PLACES = ("file", "path", "key_path", "fragment", "metadata")  # attributes that name the file a thing stands in
 
 
@@ -29,6 +30,8 @@ class Aside:
         if subject.scope in PATHS:
             return self.path(subject.key)
         has = subject.item.attributes if subject.item is not None else {}
+        if has.get("name") == _RPM_KEY:
+            return "rpm's own database takes a key in with the first package that it signs"
         places = (has.get(name) for name in _PLACES)
         found = (self.path(place) for place in places if isinstance(place, str) and place.startswith("/"))
         return next((why for why in found if why), "")

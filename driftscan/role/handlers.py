@@ -31,7 +31,7 @@ _CACHES = (
         ("update-ca-trust",),
     ),
 )
-_LINK = "rebuild the linker's cache"
+_LINK = "rebuild the cache of libraries"
 _programs: "WeakKeyDictionary[View, dict[str, bool]]" = WeakKeyDictionary()
 _libraries: "WeakKeyDictionary[View, list[str]]" = WeakKeyDictionary()
 

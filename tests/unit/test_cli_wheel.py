@@ -43,7 +43,7 @@ def test_the_wheel_has_all_that_the_checkout_has(wheel: Path) -> None:
     }
     inside = {str(path if path.parts[0] == "driftscan" else "driftscan" / path) for path in wanted}
     assert inside <= held
-    assert "driftscan/collect/bundle.sh" in held
+    assert {"driftscan/collect/bundle.sh", "driftscan/emit/_shell/start.sh"} <= held
     assert any(name.startswith("driftscan/migrations/versions/0001") for name in held)
     assert not any(name.startswith("tests/") for name in held)
 
