@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: audit test lint lab bench accuracy clean
+.PHONY: audit test soak lint lab bench accuracy clean
 
 # The main job, on this very machine. Exit code 3 (something could not be seen) is an answer, not a failure.
 audit: $(VENV)/.installed
@@ -12,6 +12,10 @@ audit: $(VENV)/.installed
 
 test: $(VENV)/.dev lint lab
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+# What is too slow for every run: roles of other systems, proven with every tool.
+soak: $(VENV)/.dev lab
+	$(BIN)/pytest -m soak -n $(JOBS) --dist loadgroup
 
 # What a change must pass before the long tests.
 lint: $(VENV)/.dev

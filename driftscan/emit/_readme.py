@@ -13,7 +13,7 @@ _NAMES = 6  # of what is made; the tasks name all
 _LEFT = 12  # things that were left out for one reason
 _REASONS = 60
 _PATHS = 6  # where one secret stands
-_STAGES = {
+STAGES = {
     Stage.ACCOUNTS: "accounts",
     Stage.REPOSITORIES: "where packages come from",
     Stage.PACKAGES: "packages",
@@ -201,7 +201,7 @@ def _made(resources: Sequence[Resource]) -> Iterator[str]:
         stages.setdefault(resource.when, {}).setdefault(type(resource).__name__, []).append(resource)
     for stage, found in sorted(stages.items()):
         told = [f"{_counted(name, many)}: {codes(_names(many), _NAMES)}" for name, many in found.items()]
-        yield f"**{prose(_STAGES[stage])}**: {'; '.join(told)}"
+        yield f"**{prose(STAGES[stage])}**: {'; '.join(told)}"
 
 
 def _names(resources: Iterable[Resource]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from driftscan.emit import _shell_library as library
-from driftscan.emit._readme import readme, subject
+from driftscan.emit._readme import STAGES, readme, subject
 from driftscan.emit._shell_spell import Spelled
 from driftscan.emit._shell_spell_software import spelled
 from driftscan.emit._shell_words import CannotSayError, comment, quoted
@@ -15,19 +15,6 @@ from driftscan.model.text import raw, shown
 from driftscan.role.model import Handler, Role
 from driftscan.role.resources import Archive, Flags, Package, PackageFile, Resource, Stage
 
-_TITLES = {
-    Stage.ACCOUNTS: "accounts",
-    Stage.REPOSITORIES: "where packages come from",
-    Stage.PACKAGES: "packages",
-    Stage.MEMBERS: "members of groups",
-    Stage.OVERRIDES: "paths that dpkg has otherwise",
-    Stage.FILES: "files",
-    Stage.LANGUAGES: "packages of languages",
-    Stage.ALTERNATIVES: "alternatives",
-    Stage.RIGHTS: "rights on what packages bring",
-    Stage.SERVICES: "services",
-    Stage.SEALS: "seals, when all is written",
-}
 _TOOLS = ("chmod", "chown", "find", "mktemp", "sed", "sha256sum", "tail", "tr")  # of the library itself
 _MANAGER_TOOLS = {"dpkg": ("apt-get", "dpkg-query"), "rpm": ("rpm",), "pacman": ("pacman",), "apk": ("apk",)}
 _SECRETS = (
@@ -106,7 +93,7 @@ def _body(role: Role, steps: Sequence[_Step]) -> Iterator[str]:
             yield from _handlers(role.handlers, ids)
             handled = True
         members = list(group)
-        yield from _title(_TITLES[stage])
+        yield from _title(STAGES[stage])
         told = ""
         for step in members:
             told, before = _why(step), told

@@ -300,6 +300,7 @@ WantedBy=multi-user.target
 """
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["bullseye", "rpm"])
 def test_a_service_that_somebody_wrote_answers(
     login: Callable[..., list[str]], base: Callable[[str], str], tmp_path: Path, worker_id: str, name: str

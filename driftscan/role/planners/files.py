@@ -39,6 +39,7 @@ class _Paths:
         self.view = desk.view
         self.made: set[str] = set()
         self.first: dict[tuple[int, int, float], str] = {}  # of the names of one file, that which is made a file
+        self.texts = {item.key for item in self.view.of("contents")}  # a script is its own source
         self.words = {find.path: _words(find.runs, find.refers) for find in desk.judgement.finds}
 
     def all(self) -> Iterator[Planned]:
@@ -190,6 +191,8 @@ class _Paths:
         content = self.desk.content(path)
         if content is None:
             yield LeftOut("files", path, "its content could not be read", limit=True)
+            if entry.mode & 0o111 and entry.size and path not in self.texts:
+                yield Program(path, self._word(path), copied=False)
             return
         yield File(why=empty.why, path=path, user=empty.user, group=empty.group, mode=empty.mode, content=content)
         if (content.literal or b"").startswith(_ELF):
