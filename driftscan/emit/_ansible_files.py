@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from driftscan.emit._ansible_names import Names, source
 from driftscan.emit._ansible_places import Place
-from driftscan.emit._ansible_task import Arguments, Pair, Row, Slot, Task, pair, row, task, title
+from driftscan.emit._ansible_task import Arguments, Reading, Row, Slot, Task, pair, row, task, title
 from driftscan.emit._ansible_templates import encoding
 from driftscan.emit._ansible_yaml import Node
 from driftscan.role.resources import Absent, Directory, File, HardLink, Lines, Link, Owned, Special
@@ -86,16 +86,16 @@ def _tilde_links(names: Names, made: Sequence[Link]) -> list[Task]:
     rights: Arguments = {"path": Slot("path"), "owner": Slot("owner"), "group": Slot("group"), "follow": False}
     return [
         *pair(
-            Pair(
+            Reading(
                 register=names.var("link"),
-                reading="See where links with a tilde point",
-                read=["readlink", "--no-newline", "--", Slot("path")],
-                acting="Make links with a tilde",
-                act=["ln", "--symbolic", "--force", "--no-target-directory", "--", Slot("target"), Slot("path")],
-                differs="item.stdout != item.item.target",
+                name="See where links with a tilde point",
+                argv=["readlink", "--no-newline", "--", Slot("path")],
                 rows=rows,
                 label="path",
-            )
+            ),
+            "Make links with a tilde",
+            ["ln", "--symbolic", "--force", "--no-target-directory", "--", Slot("target"), Slot("path")],
+            "item.stdout != item.item.target",
         ),
         task(title("Own the link", "Own links with a tilde", owned), "file", rights, owned),
     ]
@@ -129,16 +129,16 @@ def specials(names: Names, made: Sequence[Special]) -> list[Task]:
             continue
         numbers = [] if kind == "p" else [Slot("major"), Slot("minor")]
         tasks += pair(
-            Pair(
+            Reading(
                 register=names.var("special"),
-                reading=f"See which {what} are there",
-                read=["test", tests[kind], Slot("path")],
-                acting=f"Make {what}",
-                act=["mknod", "--", Slot("path"), kind, *numbers],
-                differs="item.rc != 0",
+                name=f"See which {what} are there",
+                argv=["test", tests[kind], Slot("path")],
                 rows=[_numbered(one) for one in those],
                 label="path",
-            )
+            ),
+            f"Make {what}",
+            ["mknod", "--", Slot("path"), kind, *numbers],
+            "item.rc != 0",
         )
     owned = [_owned(one) for one in made]
     rights: Arguments = {"path": Slot("path"), **_OWNED}

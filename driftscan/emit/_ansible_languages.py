@@ -5,7 +5,22 @@ from collections.abc import Sequence
 
 from driftscan.emit._ansible_names import Names
 from driftscan.emit._ansible_places import Place
-from driftscan.emit._ansible_task import Arguments, Pair, Row, Slot, Task, command, finish, pair, row, task, title
+from driftscan.emit._ansible_task import (
+    Arguments,
+    Reading,
+    Row,
+    Slot,
+    Task,
+    acting,
+    command,
+    finish,
+    over,
+    pair,
+    reading,
+    row,
+    task,
+    title,
+)
 from driftscan.emit._ansible_yaml import Node, Template
 from driftscan.role.resources import Checkout, LanguagePackages
 
@@ -114,17 +129,17 @@ def _gem(names: Names, one: LanguagePackages) -> list[Task]:
         for name, version in one.packages
     ]
     return pair(
-        Pair(
+        Reading(
             register=names.var("gem"),
-            reading="See which gems are there",
-            read=["gem", "list", "--local", "--installed", "--version", Slot("version"), Slot("exactly")],
-            acting="Install gems",
-            act=["gem", "install", "--no-document", *where, "--version", Slot("version"), Slot("name")],
-            differs="item.rc != 0",
+            name="See which gems are there",
+            argv=["gem", "list", "--local", "--installed", "--version", Slot("version"), Slot("exactly")],
             rows=rows,
             label="name",
-            keywords=_becoming(one.user),
-        )
+            become=_becoming(one.user),
+        ),
+        "Install gems",
+        ["gem", "install", "--no-document", *where, "--version", Slot("version"), Slot("name")],
+        "item.rc != 0",
     )
 
 
@@ -153,58 +168,40 @@ def _git(names: Names, made: Sequence[Checkout]) -> list[Task]:
         return Template(f"{{{{ item.item.{key} }}}}")
 
     rows = [row(one, one.path, path=one.path, repo=one.remote, version=one.commit, branch=one.branch) for one in made]
-    looked, _ = pair(
-        Pair(
-            register=register,
-            reading="See which commits are checked out",
-            read=["git", "-C", Slot("path"), "rev-parse", "HEAD", "--abbrev-ref", "HEAD"],
-            acting="",
-            act=["true"],
-            differs="",
-            rows=rows,
-            label="path",
-            keywords=becoming,
-        )
+    looked = Reading(
+        register=register,
+        name="See which commits are checked out",
+        argv=["git", "-C", Slot("path"), "rev-parse", "HEAD", "--abbrev-ref", "HEAD"],
+        rows=rows,
+        label="path",
+        become=becoming,
     )
-    loop: dict[str, Node] = {
-        "loop": Template(f"{{{{ {register}.results }}}}"),
-        "loop_control": {"label": Template("{{ item.item.path }}")},
-    }
     arguments: dict[str, Node] = {"repo": at("repo"), "dest": at("path"), "version": at("version")}
     there = "item.stdout_lines | default([])"
     other = f"({there} | first | default('')) != item.item.version"
-    tasks = [looked, finish("Check out with git", "git", arguments, {**loop, "when": other, **becoming})]
+    clone = {**over(looked), "when": other, **becoming}
+    tasks = [reading(looked), finish("Check out with git", "git", arguments, clone)]
     if any(one.branch for one in made):
-        tasks.append(
-            command(
-                "Put branches on their commits",
-                ["git", "-C", at("path"), "checkout", "-B", at("branch"), at("version")],
-                {
-                    **loop,
-                    "when": ["item.item.branch | length > 0", f"{there} != [item.item.version, item.item.branch]"],
-                    "changed_when": True,
-                    **becoming,
-                },
-                values=[one.path for one in made],
-            )
-        )
+        put: list[str | Slot] = ["git", "-C", Slot("path"), "checkout", "-B", Slot("branch"), Slot("version")]
+        when: Node = ["item.item.branch | length > 0", f"{there} != [item.item.version, item.item.branch]"]
+        tasks.append(acting(looked, "Put branches on their commits", put, when))
     return tasks
 
 
 def _hg(names: Names, made: Sequence[Checkout]) -> list[Task]:
     rows = [row(one, one.path, path=one.path, repo=one.remote, version=one.commit) for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("checkout"),
-            reading="See which changesets are checked out",
-            read=["hg", "--repository", Slot("path"), "log", "--rev", ".", "--template", "{node}"],
-            acting="Check out with hg",
-            act=["hg", "clone", "--updaterev", Slot("version"), "--", Slot("repo"), Slot("path")],
-            differs="item.stdout != item.item.version",
+            name="See which changesets are checked out",
+            argv=["hg", "--repository", Slot("path"), "log", "--rev", ".", "--template", "{node}"],
             rows=rows,
             label="path",
-            keywords=_becoming(made[0].user),
-        )
+            become=_becoming(made[0].user),
+        ),
+        "Check out with hg",
+        ["hg", "clone", "--updaterev", Slot("version"), "--", Slot("repo"), Slot("path")],
+        "item.stdout != item.item.version",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from driftscan.emit._ansible_names import Names
-from driftscan.emit._ansible_task import Pair, Row, Slot, Task, pair, row
+from driftscan.emit._ansible_task import Reading, Row, Slot, Task, pair, row
 from driftscan.role.resources import Alternative, Diversion, StatOverride
 
 
@@ -11,16 +11,16 @@ def diversions(names: Names, made: Sequence[Diversion]) -> list[Task]:
     """Spell diversions; the file is moved."""
     rows = [row(one, one.path, path=one.path, to=one.to) for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("diversion"),
-            reading="See where dpkg puts diverted files",
-            read=["dpkg-divert", "--truename", Slot("path")],
-            acting="Divert files of packages",
-            act=["dpkg-divert", "--local", "--rename", "--divert", Slot("to"), "--add", Slot("path")],
-            differs="item.stdout != item.item.to",
+            name="See where dpkg puts diverted files",
+            argv=["dpkg-divert", "--truename", Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Divert files of packages",
+        ["dpkg-divert", "--local", "--rename", "--divert", Slot("to"), "--add", Slot("path")],
+        "item.stdout != item.item.to",
     )
 
 
@@ -32,16 +32,16 @@ def stat_overrides(names: Names, made: Sequence[StatOverride]) -> list[Task]:
     ]
     add = ["dpkg-statoverride", "--force-statoverride-add", "--update", "--add"]
     return pair(
-        Pair(
+        Reading(
             register=names.var("stat_override"),
-            reading="See which rights dpkg keeps",
-            read=["dpkg-statoverride", "--list", Slot("path")],
-            acting="Have dpkg keep rights",
-            act=[*add, Slot("user"), Slot("group"), Slot("mode"), Slot("path")],
-            differs="(item.item | dict2items | map(attribute='value') | join(' ')) not in item.stdout_lines",
+            name="See which rights dpkg keeps",
+            argv=["dpkg-statoverride", "--list", Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Have dpkg keep rights",
+        [*add, Slot("user"), Slot("group"), Slot("mode"), Slot("path")],
+        "(item.item | dict2items | map(attribute='value') | join(' ')) not in item.stdout_lines",
     )
 
 
@@ -88,14 +88,14 @@ def _alternatives(
     names: Names, acting: str, read: list[str | Slot], act: list[str | Slot], differs: str, rows: list[Row]
 ) -> list[Task]:
     return pair(
-        Pair(
+        Reading(
             register=names.var("alternative"),
-            reading="See which alternatives there are",
-            read=read,
-            acting=acting,
-            act=act,
-            differs=differs,
+            name="See which alternatives there are",
+            argv=read,
             rows=rows,
             label="name",
-        )
+        ),
+        acting,
+        act,
+        differs,
     )

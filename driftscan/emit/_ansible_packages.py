@@ -3,7 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from driftscan.emit._ansible_names import Names
-from driftscan.emit._ansible_task import Arguments, Pair, Row, Slot, Task, command, finish, pair, row, task, title
+from driftscan.emit._ansible_task import (
+    Arguments,
+    Reading,
+    Row,
+    Slot,
+    Task,
+    command,
+    finish,
+    over,
+    pair,
+    reading,
+    row,
+    task,
+    title,
+)
 from driftscan.emit._ansible_yaml import Node, Noted, Template
 from driftscan.role.resources import Package, PackageFile, Refresh
 
@@ -68,16 +82,16 @@ def _by_command(names: Names, manager: str, rows: list[Row]) -> list[Task]:
         else ["apk", "add", Slot("spec")]
     )
     return pair(
-        Pair(
+        Reading(
             register=names.var("package"),
-            reading="See which packages are there",
-            read=[*test, Slot("spec")],
-            acting="Install packages",
-            act=install,
-            differs="item.rc != 0",
+            name="See which packages are there",
+            argv=[*test, Slot("spec")],
             rows=rows,
             label="spec",
-        )
+        ),
+        "Install packages",
+        install,
+        "item.rc != 0",
     )
 
 
@@ -111,23 +125,10 @@ def from_files(names: Names, made: Sequence[PackageFile]) -> list[Task]:
             "installed %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}",
             Slot("name"),
         ]
-    looked, _ = pair(
-        Pair(
-            register=register,
-            reading="See which packages of our own are there",
-            read=read,
-            acting="",
-            act=["true"],
-            differs=differs,
-            rows=rows,
-            label="name",
-        )
+    looked = Reading(
+        register=register, name="See which packages of our own are there", argv=read, rows=rows, label="name"
     )
-    each: Mapping[str, Node] = {
-        "loop": Template(f"{{{{ {register}.results }}}}"),
-        "loop_control": {"label": Template("{{ item.item.file }}")},
-        "when": differs,
-    }
+    each: Mapping[str, Node] = {**over(looked), "when": differs}
     there = Template(spool + "{{ item.item.file }}")
     arguments: dict[str, Node]
     if manager == "dpkg":
@@ -137,7 +138,7 @@ def from_files(names: Names, made: Sequence[PackageFile]) -> list[Task]:
         arguments = {"name": there, "install_weak_deps": False, "allow_downgrade": True, "disable_gpg_check": True}
     sent: dict[str, Node] = {"src": Template("packages/{{ item.item.file }}"), "dest": there, "mode": "0644"}
     return [
-        looked,
+        reading(looked),
         finish("Send packages of our own", "copy", sent, each),
         finish("Install packages of our own", install, arguments, each),
         finish("Take away the packages' files", "file", {"path": there, "state": "absent"}, each),

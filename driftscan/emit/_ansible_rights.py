@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from driftscan.emit._ansible_names import Names
 from driftscan.emit._ansible_places import Place
-from driftscan.emit._ansible_task import Pair, Slot, Task, finish, pair, row, task, title
+from driftscan.emit._ansible_task import Reading, Slot, Task, finish, pair, row, task, title
 from driftscan.emit._ansible_yaml import Noted, Tail, Template
 from driftscan.role.resources import Acl, Capabilities, Flags, Rights, Xattr
 
@@ -27,16 +27,16 @@ def acls(names: Names, made: Sequence[Acl]) -> list[Task]:
     """Spell access control lists."""
     rows = [row(one, one.path, path=one.path, entries=list(one.entries)) for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("acl"),
-            reading="See access control lists",
-            read=["getfacl", "--omit-header", "--absolute-names", "--no-effective", "--", Slot("path")],
-            acting="Set access control lists",
-            act=["setfacl", "--modify", Slot("entries | join(',')"), "--", Slot("path")],
-            differs="item.item.entries | difference(item.stdout_lines) | length > 0",
+            name="See access control lists",
+            argv=["getfacl", "--omit-header", "--absolute-names", "--no-effective", "--", Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Set access control lists",
+        ["setfacl", "--modify", Slot("entries | join(',')"), "--", Slot("path")],
+        "item.item.entries | difference(item.stdout_lines) | length > 0",
     )
 
 
@@ -44,16 +44,16 @@ def capabilities(names: Names, made: Sequence[Capabilities]) -> list[Task]:
     """Spell file capabilities."""
     rows = [row(one, one.path, path=one.path, value=one.value) for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("capabilities"),
-            reading="See which programs have their capabilities",
-            read=["setcap", "-q", "-v", Slot("value"), Slot("path")],
-            acting="Give capabilities to programs",
-            act=["setcap", Slot("value"), Slot("path")],
-            differs="item.rc != 0",
+            name="See which programs have their capabilities",
+            argv=["setcap", "-q", "-v", Slot("value"), Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Give capabilities to programs",
+        ["setcap", Slot("value"), Slot("path")],
+        "item.rc != 0",
     )
 
 
@@ -61,16 +61,16 @@ def attributes(names: Names, made: Sequence[Xattr]) -> list[Task]:
     """Spell extended attributes; their values are bytes, in hexadecimal."""
     rows = [row(one, one.path, path=one.path, name=one.name, value=f"0x{one.value.hex()}") for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("attribute"),
-            reading="See extended attributes",
-            read=["getfattr", "--absolute-names", "--encoding", "hex", "--name", Slot("name"), "--", Slot("path")],
-            acting="Set extended attributes",
-            act=["setfattr", "--name", Slot("name"), "--value", Slot("value"), "--", Slot("path")],
-            differs="(item.item.name ~ '=' ~ item.item.value) not in item.stdout_lines",
+            name="See extended attributes",
+            argv=["getfattr", "--absolute-names", "--encoding", "hex", "--name", Slot("name"), "--", Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Set extended attributes",
+        ["setfattr", "--name", Slot("name"), "--value", Slot("value"), "--", Slot("path")],
+        "(item.item.name ~ '=' ~ item.item.value) not in item.stdout_lines",
     )
 
 
@@ -78,16 +78,16 @@ def flags(names: Names, made: Sequence[Flags]) -> list[Task]:
     """Spell flags of chattr, when all is written."""
     rows = [row(one, one.path, path=one.path, flags=letters(one), add=f"+{letters(one)}") for one in made]
     return pair(
-        Pair(
+        Reading(
             register=names.var("flags"),
-            reading="See which paths are sealed",
-            read=["lsattr", "-d", "--", Slot("path")],
-            acting="Seal paths",
-            act=["chattr", Slot("add"), "--", Slot("path")],
-            differs="item.item.flags | list | difference(item.stdout.split(' ')[0] | list) | length > 0",
+            name="See which paths are sealed",
+            argv=["lsattr", "-d", "--", Slot("path")],
             rows=rows,
             label="path",
-        )
+        ),
+        "Seal paths",
+        ["chattr", Slot("add"), "--", Slot("path")],
+        "item.item.flags | list | difference(item.stdout.split(' ')[0] | list) | length > 0",
     )
 
 

@@ -112,33 +112,24 @@ def _loop(rows: Sequence[Row], own: Sequence[str], *, bare: bool) -> dict[str, N
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A command that reads what is there, and one that acts where it is otherwise.
-
-    Slots of both are those of the rows. `differs` is Jinja: `item` is the result of reading, `item.item` the row.
-    """
+class Reading:
+    """A command that reads what is there, for each row; `label` is the key that a row is called by in what is shown."""
 
     register: str
-    reading: str
-    read: Sequence[str | Slot]
-    acting: str
-    act: Sequence[str | Slot]
-    differs: str
+    name: str
+    argv: Sequence[str | Slot]
     rows: Sequence[Row]
     label: str
-    keywords: Mapping[str, Node] = field(default_factory=dict)
-    environment: Mapping[str, Node] = field(default_factory=dict)
+    become: Mapping[str, Node] = field(default_factory=dict)
 
 
-def pair(what: Pair) -> list[Task]:
-    """Return the two tasks."""
+def reading(what: Reading) -> Task:
+    """Return the task that reads: it changes nothing, fails never, and runs in a dry run too."""
     told = len({one.notes for one in what.rows}) > 1
     entries: list[Node] = [Noted(one.notes, dict(one.values)) if told else dict(one.values) for one in what.rows]
-    environment: dict[str, Node] = {"environment": dict(what.environment)} if what.environment else {}
-    who = {key: value for key, value in what.keywords.items() if key.startswith("become")}
-    read = command(
-        what.reading,
-        [_spelled(part, "item") for part in what.read],
+    return command(
+        what.name,
+        [_spelled(part, "item") for part in what.argv],
         {
             "loop": entries,
             "loop_control": {"label": Template(f"{{{{ item.{what.label} }}}}")},
@@ -146,25 +137,34 @@ def pair(what: Pair) -> list[Task]:
             "changed_when": False,
             "failed_when": False,
             "check_mode": False,
-            **environment,
-            **who,
+            **what.become,
         },
         notes=() if told else what.rows[0].notes,
-        values=[value for one in what.rows for value in one.values.values()],
+        values=_values(what),
     )
-    act = command(
-        what.acting,
-        [_spelled(part, "item.item") for part in what.act],
-        {
-            "loop": Template(f"{{{{ {what.register}.results }}}}"),
-            "loop_control": {"label": Template(f"{{{{ item.item.{what.label} }}}}")},
-            "when": what.differs,
-            "changed_when": True,
-            **what.keywords,
-        },
-        values=[value for one in what.rows for value in one.values.values()],
-    )
-    return [read, act]
+
+
+def over(what: Reading) -> dict[str, Node]:
+    """Return the loop over what was read: `item` is a result, `item.item` its row."""
+    return {
+        "loop": Template(f"{{{{ {what.register}.results }}}}"),
+        "loop_control": {"label": Template(f"{{{{ item.item.{what.label} }}}}")},
+    }
+
+
+def acting(what: Reading, name: str, argv: Sequence[str | Slot], when: Node) -> Task:
+    """Return the command that acts on the rows of which what was read is not what it must be."""
+    keywords = {**over(what), "when": when, "changed_when": True, **what.become}
+    return command(name, [_spelled(part, "item.item") for part in argv], keywords, values=_values(what))
+
+
+def pair(what: Reading, name: str, argv: Sequence[str | Slot], when: Node) -> list[Task]:
+    """Return the two tasks: what reads, and what acts where it is otherwise."""
+    return [reading(what), acting(what, name, argv, when)]
+
+
+def _values(what: Reading) -> list[Node]:
+    return [value for one in what.rows for value in one.values.values()]
 
 
 def _spelled(part: str | Slot, item: str) -> str:
@@ -181,7 +181,7 @@ def command(
 ) -> Task:
     """Return a task that runs a command without a shell; `values` are what its templates stand for."""
     arguments: dict[str, Node] = {"argv": list(argv)}
-    if any(isinstance(value, str) and ("$" in value or value.startswith("~")) for value in (*argv, *values)):
+    if any("$" in text or text.startswith("~") for text in _texts([*argv, *values])):
         arguments["expand_argument_vars"] = False
     instead = isinstance(argv[0], str) and argv[0] in _MODULES_OF
     return finish(name, "command", arguments, keywords, notes, rules=(INSTEAD,) if instead else ())
@@ -199,9 +199,7 @@ def finish(
 
     `rules` are those of ansible-lint that are broken on purpose; what a host's values look like breaks two more.
     """
-    logic: dict[str, Node] = {
-        key: Template(value) for key, value in keywords.items() if key in _LOGIC and isinstance(value, str)
-    }
+    logic: dict[str, Node] = {key: _meant(value) for key, value in keywords.items() if key in _LOGIC}
     whole: dict[str, Node] = {"name": name, _BUILTIN + module: dict(arguments), **keywords, **logic}
     rules += ("no-tabs",) if any("\t" in value for value in _texts(whole)) else ()
     rules += ("jinja",) if any(map(is_live, _texts(whole))) else ()  # it takes what is marked !unsafe for a template
@@ -213,6 +211,13 @@ def finish(
     told = keywords.get("environment", {})
     whole["environment"] = {**(told if isinstance(told, Mapping) else {}), **variables}
     return Noted((*notes, WHY), whole)
+
+
+def _meant(node: Node) -> Node:
+    """Return conditions as what they are: Jinja."""
+    if isinstance(node, list):
+        return [_meant(one) for one in node]
+    return Template(node) if isinstance(node, str) else node
 
 
 def _texts(node: Node) -> Iterator[str]:

@@ -25,6 +25,7 @@ from driftscan.role import resources as kinds
 from driftscan.role.model import Role
 from driftscan.role.resources import Archive, File, Flags, PackageFile, Resource, Stage
 
+__all__ = ["EMITTER", "role_name", "variable"]  # who applies a role needs the names that it goes by
 _DRY = "ansible_check_mode"
 _DRY_NOTE = "A dry run has not made what later tasks stand on: there, errors are told and passed over"
 _SUPPLY = (

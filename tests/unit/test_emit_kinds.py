@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driftscan.emit._readme import _STAGES, kind, readme, subject
+from driftscan.emit._readme import STAGES, kind, readme, subject
 from driftscan.emit.base import Emitted, Emitter, Refused, emitters
 from driftscan.model.markdown import code, line
 from driftscan.role.model import Role, Secret
@@ -91,7 +91,7 @@ def told(emitted: Emitted) -> str:
 
 def test_each_kind_is_made_by_hand_and_known_to_the_readme() -> None:
     assert {type(one) for one in one_of_each()} == set(kinds())
-    assert set(_STAGES) == set(Stage)
+    assert set(STAGES) == set(Stage)
     assert {kind(one) for one in one_of_each()} >= {"hard link", "package from a file", "user", "service"}
 
 
