@@ -302,15 +302,9 @@ def _http(host: hosts.LabHost, path: str) -> str:
         time.sleep(0.5)
 
 
-def _names(host: hosts.LabHost) -> tuple[dict[int, str], dict[int, str]]:
-    users, groups = (
-        {
-            int(line.split(":")[2]): line.split(":")[0]
-            for line in reversed((host.disk() / f"etc/{name}").read_text().splitlines())
-        }
-        for name in ("passwd", "group")
-    )
-    return users, groups
+def _names(host: hosts.LabHost, kind: str) -> dict[int, str]:
+    lines = (host.disk() / f"etc/{kind}").read_text().splitlines()
+    return {int(line.split(":")[2]): line.split(":")[0] for line in reversed(lines)}
 
 
 def _disk(root: Path, host: hosts.LabHost) -> dict[str, object]:
