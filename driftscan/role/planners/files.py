@@ -213,11 +213,11 @@ class _Paths:
                 )
 
     def _is_standard(self, path: str) -> bool:
-        """Whether each installation has a directory: those at the top, and what is standard below /usr."""
+        """Whether each installation has a directory: those at the top, and what a package's script makes below /usr."""
         if path.count("/") == 1:
             return True
         claimed = self.view.explained.claims.at(raw(path))
-        return path.startswith("/usr/") and claimed is not None
+        return path.startswith("/usr/") and claimed is not None and claimed.by != ""
 
     def _notify(self, path: str) -> tuple[tuple[str, ...], tuple[Planned, ...]]:
         handlers = handlers_for(path, self.view)
