@@ -12,7 +12,7 @@ BY_WORD = "data, by the word of the one who steers"
 _ANEW = re.compile(
     "log|cache|temporary|bytecode|number of a process|made anew|lock|editor|what an application|socket|ldconfig"
 )
-_OWN = "each host has its own"
+OWN = "each host has its own"
 # What accounts, mounts and names are read from, and what the kernel and each boot make.
 _NEVER = re.compile(
     r"/etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?|/etc/(?:fstab|hosts|hostname|machine-id|resolv\.conf|mtab)"
@@ -35,7 +35,7 @@ def below(desk: Desk, top: bytes) -> Iterator[Entry]:
 def passing(desk: Desk, entry: Entry) -> str:
     """Return why what is at a path is not carried, by what it is or by a person's word; "" where it is."""
     if is_own(desk, text(entry.path)):
-        return _OWN
+        return OWN
     if desk.steering.is_data(text(entry.path)):
         return BY_WORD
     return desk.observed.volatile.entry(entry)
@@ -68,7 +68,7 @@ def is_made_anew(entry: Entry, reason: str) -> bool:
 def set_aside(desk: Desk, entry: Entry, reason: str) -> LeftOut | Data:
     """Name what is not carried: what programs make anew, what a person leaves out, and data to move."""
     path = text(entry.path)
-    if desk.word(path) or reason == _OWN:
+    if desk.word(path) or reason == OWN:
         return LeftOut("files", path, reason)
     if is_made_anew(entry, reason):
         return LeftOut("files", path, f"{reason}: programs make it anew")

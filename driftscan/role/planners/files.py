@@ -46,7 +46,9 @@ class _Paths:
         for stranger in self.view.explained.strangers:
             yield from self._strange(stranger.entry)
         for subject in self.desk.of("files"):
-            if subject.absent:
+            if _carried.is_own(self.desk, subject.key):
+                yield LeftOut("files", subject.key, _carried.OWN)
+            elif subject.absent:
                 yield from self._gone(subject)
             elif subject.deviates:
                 yield from self._deviating(subject)
