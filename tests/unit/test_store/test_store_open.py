@@ -201,7 +201,7 @@ def as_nobody(work: Callable[[], object]) -> str:
 
 def test_a_database_that_may_not_be_written(tmp_path: Path, snap: Snap) -> None:
     for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(0o755)
+        parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o055)  # /tmp may be among them: it stays everybody's
     path = tmp_path / "driftscan.db"
     Store.open(path).close()
     path.chmod(0o444)
