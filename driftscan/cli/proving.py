@@ -99,7 +99,7 @@ def _is_empty(path: Path) -> bool:
 
 def _values(asked: Asked, built: "Built") -> "Values":
     """Return a value for each secret of the role: a person's word comes before the host's."""
-    from driftscan.emit._ansible_names import variable
+    from driftscan.emit.ansible import variable
     from driftscan.prove.values import read, settle
 
     names = {variable(built.role, one.variable): one.variable for one in built.role.secrets}  # as its README has them

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from driftscan.collect.collector import Wish, collect
 from driftscan.collect.runner import Link
-from driftscan.emit._ansible_names import variable
+from driftscan.emit.ansible import variable
 from driftscan.emit.base import Emitted
 from driftscan.errors import UsageError
 from driftscan.model.host import Host
