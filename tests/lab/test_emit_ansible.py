@@ -255,7 +255,12 @@ def _written(role: Role, host: hosts.LabHost, directory: Path) -> None:
         where = directory / "roles" / role_name(role) / path
         where.parent.mkdir(parents=True, exist_ok=True)
         where.write_bytes(output.data)
-    variables = {"ansible_user": "root", "ansible_ssh_private_key_file": host.key, "ansible_become_method": "su"}
+    variables = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": host.key,
+        "ansible_ssh_common_args": "-F none -o UserKnownHostsFile=/dev/null",
+        "ansible_become_method": "su",
+    }
     (directory / "hosts.json").write_text(json.dumps({"all": {"hosts": {host.address: variables}}}))
     proxy = {"HTTPS_PROXY": "http://10.77.0.1:3142", "PIP_CERT": "/run/lab-ca.pem"}
     play = [{"hosts": "all", "gather_facts": False, "environment": proxy, "roles": [role_name(role)]}]
