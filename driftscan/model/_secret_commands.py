@@ -35,14 +35,19 @@ _PROGRAMS = tuple(
         (r"openssl|gpg|gpg2", "", "-k -K", ""),
         (r"useradd|usermod|groupadd|groupmod", "-p", "-p", ""),
         (r"telegram-send|s3cmd|influx", "", "-password", ""),
+        (r"kadmin(?:\.local)?|ktutil", "", "-w -pw", ""),
     )
 )
 _SEPARATORS = {"|", "||", "&&", ";", "&", "(", ")", "then", "do"}
 _PAIR = re.compile(r"([^\s:%,/]+)([:%,])(.+)", re.DOTALL)
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
 _OPTION_VALUE = re.compile(r"(--?[A-Za-z][\w.-]*|[A-Za-z_][\w.]*)=(.+)", re.DOTALL)
+_PORTS = re.compile(r"[\w.\[\]:-]*\d:\d{1,5}(?:-\d{1,5})?(?:/\w{1,4})?")  # docker run -p 8080:80
 _PASS_SOURCE = re.compile(r"pass:(.+)", re.DOTALL)
-_MAY_HOLD_OPTION = re.compile(r"""(?:^|[\s"'|;&])-|pass:|passwd""")
+# How the search for options in a text begins; and what a line with options holds if there is something to do for it.
+OPTION_BEGINS = r"""/-(?<=[\s"'|;&]-)-?[a-z]"""
+_NAMES = "|".join(program.pattern.pattern for program in _PROGRAMS)
+MAY_BEGIN_COMMAND = re.compile(rf"(?<![\w.-])(?:{_NAMES})(?![\w.-])")
 # A word of a shell line: what quotes hold belongs to it.
 _TOKEN = re.compile(r"""(?:[^\s"'|;&]|"(?:[^"\\]|\\.)*"|'[^']*')+|[|;&]+|["']""")
 
@@ -75,8 +80,6 @@ def redact_words(words: Sequence[str], names: set[str]) -> list[str]:
 
 def redact_line(line: str, names: set[str]) -> str:
     """Return a shell line treated as `redact_words` does; blanks and quotes stay as they are."""
-    if not _MAY_HOLD_OPTION.search(line):
-        return line
     tokens = list(_TOKEN.finditer(line))
     words = [match[0] for match in tokens]
     bare = [_unquoted(word) for word in words]
@@ -97,7 +100,7 @@ def _unquoted(word: str) -> str:
 
 
 def _base(word: str) -> str:
-    return word.rpartition("/")[2]
+    return re.split(r"[/($`{]", word)[-1]  # $(curl …
 
 
 def _program(word: str) -> _Program | None:
@@ -122,7 +125,7 @@ def _word(word: str, program: _Program | None, names: set[str]) -> tuple[str, Ca
             if word.startswith(option + "=") or (len(option) == 2 and word.startswith(option) and ":" in word):
                 return option + _pair(word[len(option) :], names), None
         if word in program.following:
-            return word, lambda value: _value(value, "password", names)
+            return word, lambda value: value if _PORTS.fullmatch(value) else _value(value, "password", names)
         for option in program.glued:
             if word.startswith(option) and len(word) > len(option) and not word.startswith("--"):
                 return option + _value(word[len(option) :], "password", names), None

@@ -4,12 +4,34 @@ import re
 
 PLACEHOLDER = re.compile(r"<secret:[\w.-]+>")
 
-MAY_NAME_SECRET = re.compile("pass|pw|secret|token|key|auth|psk|credential")  # part of every secret's name, lower case
+IN_SECRET_NAMES = (
+    "pass",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "psk",
+    "credential",
+    "salt",
+)  # one is in every secret's name
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATOR = re.compile(r"[_.\-]+")
 _ENDINGS = ("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "authtok", "passwort")
-_LAST = {"pass", "pwd", "pw", "psk", "credential", "credentials", "authkey", "privatekey", "presharedkey", "secretkey"}
+_LAST = {
+    "pass",
+    "pwd",
+    "pw",
+    "psk",
+    "credential",
+    "credentials",
+    "authkey",
+    "privatekey",
+    "presharedkey",
+    "secretkey",
+    "accountkey",
+}
 _WHOLE = {
     "requirepass",
     "masterauth",
@@ -21,11 +43,18 @@ _WHOLE = {
     "smbpass",
     "ftppass",
     "auth_pass",
+    "storepass",
+    "keypass",
+    "srcstorepass",
+    "deststorepass",
+    "smtppass",
+    "mailpass",
 }
 _KEY_KINDS = {
-    "access", "account", "api", "auth", "client", "encryption", "hmac", "jwt", "license", "master", "preshared",
-    "private", "secret", "shared", "signing", "storage", "symmetric",
+    "access", "account", "api", "auth", "client", "encryption", "hmac", "jwt", "license", "logged", "master", "nonce",
+    "preshared", "private", "secret", "shared", "signing", "storage", "symmetric",
 }  # fmt: skip
+_SALTED = {"auth", "hash", "logged", "nonce", "password", "secret", "secure"}
 _PASS_SUFFIXES = {"hash", "key", "base", "value", "string", "encrypted", "crypt", "crypted"}
 # `--no-password`, `AskPassword`, `minimum_token`: such names say what is done about a secret, not the secret.
 _NO_VALUE = {
@@ -35,6 +64,7 @@ _NO_VALUE = {
 
 _VARIABLE = re.compile(
     r"""\$\{[A-Za-z_]\w*\} | \$[A-Z_]+ | \$[a-z_]+ | \$\( .* | ` .* | \{\{ .* \}\} | \{\w*\} | %\(\w+\)s | %[a-zA-Z]
+      | (?: \\?\$\{[^{}]*\} | \\[~$] )+ | \$\w+(?:::\w+)+
       | %\{\w+\} | @\w+@ | <[^<>]*> | \[[^\[\]]*\] | \*+ | [xX]+ | \.+ | [a-z_]{3,}(?:\.[a-z_]+)*\([\w.,'" $-]*\)""",
     re.VERBOSE,
 )
@@ -46,8 +76,12 @@ _WORD = re.compile(
 # Only below directories that every system has: a base64 secret may well begin with a slash.
 _PATH = re.compile(
     r"\$\{?\w+\}?(?:/[\w.@%+{}$*-]*)+#?"
-    r"|(?:file:/{0,2}|~|\.{1,2})?/(?:etc|usr|var|run|home|opt|srv|root|dev|proc|sys|tmp|mnt|media|lib|bin|sbin|data|boot)"
+    r"|(?:file:/{0,2}|~|\.{1,2})?/(?:path|etc|usr|var|run|home|opt|srv|root|dev|proc|sys|tmp|mnt|media|lib|bin|sbin|data|boot)"
     r"(?:/[\w.@%+{}$*-]*)*"
+)
+# Words that speak of a secret: a prompt, a description.
+_PROSE = re.compile(
+    r"(?=.*\b(?:password|passphrase|secret|token|key)\b)[a-z]{1,20}(?: [a-z]{1,20}){1,12}[.:]?", re.IGNORECASE
 )
 _NSS = re.compile(
     r"(?:(?:files|compat|db|nis|nisplus|systemd|sss|ldap|winbind|hesiod|cache|extrausers|\[[^\]]*\])(?:\s+|$))+"
@@ -66,6 +100,10 @@ def is_secret_name(name: str) -> bool:
     joined = "".join(parts)
     if last in _LAST or last.endswith(_ENDINGS) or whole in _WHOLE or joined.endswith(("apikey", "passphrase")):
         return True
+    if last in {"data", "base64", "b64"} and "key" in parts[:-1]:  # client-key-data
+        parts, last = parts[: parts.index("key") + 1], "key"
+    if last == "salt":
+        return not _SALTED.isdisjoint(parts)
     if last in {"key", "keys"}:
         return bool(_KEY_KINDS.intersection(parts[:-1]))
     return last in _PASS_SUFFIXES and any(part.endswith(_ENDINGS) for part in parts[:-1])
@@ -74,9 +112,9 @@ def is_secret_name(name: str) -> bool:
 def is_secret_value(value: str) -> bool:
     """Return whether `value` may be a secret: it is not if it is a placeholder, a variable, a truth value or a path."""
     value = value.strip()
-    if not value:
+    if not value or PLACEHOLDER.match(value):  # what follows on one is a bracket of the line, or a comma
         return False
-    known = (PLACEHOLDER, _VARIABLE, _WORD, _PATH)
+    known = (_VARIABLE, _WORD, _PATH, _PROSE)
     return not any(pattern.fullmatch(value) for pattern in known)
 
 

@@ -7,19 +7,26 @@ path, a variable, a truth value. All repetitions are bounded or anchored, so tha
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from driftscan.model._secret_commands import redact_line, redact_words
-from driftscan.model._secret_patterns import BLOCKS, PLACES, SHAPES, Rule
+from driftscan.model._secret_lines import Line, suspects
+from driftscan.model._secret_look import HEXADECIMAL, PUBLIC_NUMBER, is_random
+from driftscan.model._secret_patterns import BLOCKS, Rule
 from driftscan.model._secret_words import (
-    MAY_NAME_SECRET,
     PLACEHOLDER,
     is_name_service,
     is_secret_name,
     is_secret_value,
     placeholder,
 )
+
+__all__ = [
+    "HEXADECIMAL", "PUBLIC_NUMBER", "Redacted", "RedactedLine",
+    "is_random", "mark", "marks", "private_blocks", "redact", "redact_argv", "redacted_lines",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +37,38 @@ class Redacted:
     names: tuple[str, ...] = ()
 
 
+class RedactedLine(NamedTuple):
+    """A line of a text without its secrets: where it stood there, what it says now, the names that `Redacted` has."""
+
+    start: int
+    end: int
+    text: str
+    names: tuple[str, ...]
+
+
 def redact(text: str) -> Redacted:
     """Return `text`, one line or many, with every secret in it replaced; redacting twice is redacting once."""
     names: set[str] = set()
-    for pattern in BLOCKS:
-        text = pattern.sub(lambda _: placeholder("private_key", names), text)
-    lower = text.lower()
-    rules = [rule for rule in (*PLACES, *SHAPES) if any(need in lower for need in rule.needs)]
-    return Redacted("\n".join(_line(line, names, rules) for line in text.split("\n")), tuple(sorted(names)))
+    out, at = [], 0
+    for block in private_blocks(text):
+        out += [text[at : block.start()], placeholder("private_key", names)]
+        at = block.end()
+    text, out, at = "".join(out) + text[at:], [], 0
+    for line in redacted_lines(text):
+        out += [text[at : line.start], line.text]
+        at = line.end
+        names.update(line.names)
+    return Redacted("".join(out) + text[at:], tuple(sorted(names)))
+
+
+def redacted_lines(text: str) -> Iterator[RedactedLine]:
+    """Yield the lines of `text` that hold a secret, in their order; no private key of many lines is in it."""
+    for told in suspects(text):
+        names: set[str] = set()
+        line = text[told.start : told.end]
+        done = _line(line, told, names)
+        if done != line:
+            yield RedactedLine(told.start, told.end, done, tuple(sorted(names)))
 
 
 def mark(name: str) -> str:
@@ -53,7 +84,8 @@ def marks(text: str) -> Iterator[re.Match[str]]:
 def private_blocks(text: str) -> list[re.Match[str]]:
     """Return where private keys stand that take more than a line."""
     found = list[re.Match[str]]()
-    for match in sorted((match for pattern in BLOCKS for match in pattern.finditer(text)), key=lambda one: one.start()):
+    every = (match for need, pattern in BLOCKS if need in text for match in pattern.finditer(text))
+    for match in sorted(every, key=lambda one: one.start()):
         if not found or match.start() >= found[-1].end():
             found.append(match)
     return found
@@ -74,29 +106,48 @@ _XML = re.compile(r"""<(?P<name>[A-Za-z_][\w.:-]{1,64})(?:\s[^<>]{0,256})?>(?P<v
 _XML_PAIR = re.compile(
     r"""\b(?:key|name)=["'](?P<name>[\w.-]{1,80})["']\s{1,8}value=["'](?P<value>[^"']{1,1024})["']""", re.IGNORECASE
 )
-_LAST_WORDS = re.compile(
-    r"""(?:^|\s)(?P<name>[A-Za-z_][\w.-]{1,80})[ \t]{1,64}(?P<value>"[^"]*"|'[^']*'|[^\s"';]+)[ \t]{0,64}(?:;|\s*$)"""
+_XML_NAMED = re.compile(
+    r"""\b(?:key|name)=["'](?P<name>[\w.-]{1,80})["'][^<>]{0,64}>(?P<value>[^<>]{1,1024})</""", re.IGNORECASE
 )
+# define('NAME', 'value'), and the pairs of many a list: {"name": "NAME", "value": "value"}.
+_CALL = re.compile(
+    r"""\b\w{0,32}(?:define|set|put|add)\w{0,32}\s{0,4}\(\s{0,8}["'](?P<name>[\w.-]{1,80})["']\s{0,8},\s{0,32}["'](?P<value>[^"']{1,1024})["']""",
+    re.IGNORECASE,
+)
+_JSON_PAIR = re.compile(
+    r"""["']?\b(?:key|name)["']?\s{0,4}:\s{0,4}["']?(?P<name>[\w.-]{1,80})["']?\s{0,4},\s{0,8}["']?value["']?\s{0,4}:\s{0,4}["']?(?P<value>[^\s"',}]{1,1024})""",
+    re.IGNORECASE,
+)
+_WRITTEN = (("<", (_XML, _XML_PAIR, _XML_NAMED)), ("(", (_CALL,)), (",", (_JSON_PAIR,)))  # each with a sign it needs
+_VALUE = re.compile(r"""^\s{0,80}["']?value["']?\s{0,8}:\s{1,8}["']?(?P<value>[^\s"']{1,4096})""")
+_LAST_WORDS = re.compile(
+    r"""(?:^|\s)(?:set[ \t]{1,16}\$)?(?P<name>[A-Za-z_][\w.-]{1,80})[ \t]{1,64}"""
+    r"""(?P<value>"[^"]*"|'[^']*'|[^\s"';]+)[ \t]{0,64}(?:;|\s*$)"""
+)
+_SENTENCE = re.compile(r"(?:\s*\S+\s){5}")
+_NO_DIRECTIVE = re.compile(r"(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached|js)_pass|[a-z-]*passwd")  # nginx, commands
 _LEAD = re.compile(r"\s*(?:export\s+|set\s+|-\s+)?[\"']?")
 # What may follow `NAME=value` in a shell line without being the rest of the value.
 _NO_REST = re.compile(r"""\s+(?:[#;&|<>\\/(]|\./|-|[A-Za-z_]\w*=|["']|$)""")
-_COMMENT = re.compile(r"\s*(?:[#;!]|//|--\s|\*)")
+_COMMENT = re.compile(r"\s*(?:[#;!]|//(?![\w.-]+/)|--\s|\*)")
 
 
-def _line(line: str, names: set[str], rules: Sequence[Rule]) -> str:
+def _line(line: str, told: Line, names: set[str]) -> str:
     if len(line) < 4:
         return line
-    lower = line.lower()
-    if MAY_NAME_SECRET.search(lower):
+    if told.called and is_secret_name(told.called):
+        line = _VALUE.sub(lambda match: _of(match, told.called, names), line)
+    if told.named:
         line = _assignments(line, names)
-        for pattern in (_XML, _XML_PAIR):
-            line = pattern.sub(lambda match: _named(match, names), line)
+        for sign, patterns in _WRITTEN:
+            for pattern in patterns if sign in line else ():
+                line = pattern.sub(lambda match: _named(match, names), line)
         if not _COMMENT.match(line):
             line = _LAST_WORDS.sub(lambda match: _directive(match, names), line)
-    line = redact_line(line, names)
-    for rule in rules:
-        if any(need in lower for need in rule.needs):
-            line = rule.pattern.sub(lambda match, rule=rule: _place(match, rule, names), line)  # type: ignore[misc]
+    if told.command:
+        line = redact_line(line, names)
+    for rule in told.rules:
+        line = rule.pattern.sub(lambda match, rule=rule: _place(match, rule, names), line)  # type: ignore[misc]
     return line
 
 
@@ -132,7 +183,15 @@ def _rest(line: str, match: re.Match[str], end: int) -> int:
 def _place(match: re.Match[str], rule: Rule, names: set[str]) -> str:
     if not rule.certain and (not is_secret_value(match["value"]) or PLACEHOLDER.match(match["value"])):
         return match[0]
+    if rule.drawn and not _is_drawn(match):
+        return match[0]
     return _replaced(match, placeholder(rule.name or f"{match['name'].strip('*')}_password", names))
+
+
+def _is_drawn(match: re.Match[str]) -> bool:
+    """Whether a value looks drawn by lot; one of hexadecimal digits is a digest more often than a secret."""
+    value = match["value"]
+    return is_random(value) and not HEXADECIMAL.fullmatch(value) and not PUBLIC_NUMBER.search(match.string)
 
 
 def _named(match: re.Match[str], names: set[str]) -> str:
@@ -141,9 +200,15 @@ def _named(match: re.Match[str], names: set[str]) -> str:
     return _replaced(match, placeholder(match["name"], names))
 
 
+def _of(match: re.Match[str], name: str, names: set[str]) -> str:
+    return _replaced(match, placeholder(name, names)) if is_secret_value(match["value"]) else match[0]
+
+
 def _directive(match: re.Match[str], names: set[str]) -> str:
     value = match["value"].strip("\"'")
-    if match["name"].endswith(("_pass", "passwd")) or not is_secret_name(match["name"]) or not is_secret_value(value):
+    if _NO_DIRECTIVE.fullmatch(match["name"]) or not is_secret_name(match["name"]) or not is_secret_value(value):
+        return match[0]
+    if _SENTENCE.match(match.string) and match["value"].strip("()\\.$,").isalpha():
         return match[0]
     quote = match["value"][0] if match["value"][0] in "\"'" else ""
     return _replaced(match, f"{quote}{placeholder(match['name'], names)}{quote}")

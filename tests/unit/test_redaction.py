@@ -128,6 +128,21 @@ NEGATIVE = [
     "auditor ALL=(ALL) NOPASSWD: ALL",
     "deploy ALL=(ALL) NOPASSWD: /usr/bin/systemctl restart shop-*, PASSWD: ALL",
     "LoadCredential=db:/etc/credstore/db",
+    "PASS_MAX_DAYS\t99999",
+    "#PASS_WARN_AGE 7",
+    "password   substack     system-auth",
+    "challengePassword\t\t= A challenge password",
+    "secret = $insta::secret",
+    "Listening on GnuPG cryptographic agent and passphrase cache\\.$",
+    "    base-passwd or",
+    "docker run -d -p 3306:3306 -p 127.0.0.1:80:80/tcp mysql:8",
+    "git clone git@github.com:acme/shop.git",
+    "example.com  smtp:[10.0.0.1]:25",
+    "HostKey /etc/ssh/ssh_host_ed25519_key",
+    "SSLCertificateKeyFile /etc/ssl/private/shop.key",
+    "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2",
+    "Image=docker.io/library/mysql@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "BuildID=a3f1c2d4e5b6978812345678",
 ]
 
 
@@ -155,6 +170,18 @@ def test_all_that_the_lab_plants_is_in_the_table() -> None:
     assert literals
     for literal in literals:
         assert any(secret in literal for _, secret, _ in PLANTED), literal
+
+
+def test_a_name_and_its_value_on_two_lines() -> None:
+    said = "env:\n  - name: DB_PASSWORD\n    value: p4ss-w0rd\n  - name: PORT\n    value: s0mething\n"
+    assert redact(said).text == said.replace("p4ss-w0rd", "<secret:DB_PASSWORD>")
+
+
+def test_what_is_quick_and_what_is_not_finds_the_same() -> None:
+    """A text is redacted as its lines are, one by one, whatever stands around them."""
+    lines = [line for line, _, _ in PLANTED + POSITIVE] + NEGATIVE
+    assert redact("\n".join(lines)).text == "\n".join(redact(line).text for line in lines)
+    assert redact("\u0130\n" * 40 + lines[1]).text.endswith("PGPASSWORD=<secret:PGPASSWORD>")
 
 
 def test_queue_stays_beside_the_token() -> None:

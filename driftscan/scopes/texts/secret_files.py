@@ -9,6 +9,7 @@ _WORDS = frozenset(
     ).split()
 )
 _OTHERS = frozenset(b"authorized known public trusted pub".split())  # keys of others are no secret
+_HINT = re.compile(rb"key|secret|cred|token|pass|lic", re.IGNORECASE)  # one of these is in each of the words
 _SPLIT = re.compile(rb"[^A-Za-z]+")
 _PUBLIC = re.compile(
     rb"\.(?:pub|md|rst|html?|py|rb|js|ts|go|php|pl|sh|c|h|java|conf|cfg|ini|ya?ml|toml|json|xml|service|std(?:out|err)|out|lock|map|dist|example|sample|template|tmpl)$"
@@ -19,6 +20,11 @@ _EXAMPLE = re.compile(
 _HISTORY = re.compile(rb"/\.(?:\w{1,16}_history|history|\w{0,16}hist(?:file)?|zhistory|lesshst|viminfo)$")
 
 _KEYSTORE = re.compile(rb"\.(?:jks|jceks|bcfks|p12|pfx|keytab|kdbx?|ppk)$|/(?:secring\.gpg|\.keystore)$", re.IGNORECASE)
+# Files of which every line is one, whatever it looks like.
+_ALL_SECRET = re.compile(
+    rb"/(?:(?:sasl|relay|smtp)_?passwd(?:\.\w{2,4})?|passwd\.client|\.mylogin\.cnf|\.cvspass|\.?smbpasswd"
+    rb"|(?:user-?)?(?:pass|passwd|auth)\.txt|svn\.(?:simple|ssl\.client-passphrase)/[0-9a-f]{32})$"
+)
 _TRUSTED = re.compile(rb"cacerts|trust", re.IGNORECASE)
 
 
@@ -27,9 +33,16 @@ def names_secret(name: bytes) -> bool:
 
     Formats in which values have names are not: there each value is judged by its own.
     """
+    if not _HINT.search(name):
+        return False
     lower = name.lower()
     words = _SPLIT.split(lower)
     return not _PUBLIC.search(lower) and not _WORDS.isdisjoint(words) and _OTHERS.isdisjoint(words)
+
+
+def holds_secret(path: bytes) -> bool:
+    """Whether `path` is, by its name or its place, that of a file that is one secret as a whole."""
+    return names_secret(path.rpartition(b"/")[2]) or _ALL_SECRET.search(path) is not None
 
 
 def is_history(path: bytes) -> bool:

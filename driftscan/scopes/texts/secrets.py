@@ -2,31 +2,25 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from driftscan.model.item import Json
-from driftscan.model.redaction import private_blocks, redact
+from driftscan.model.redaction import HEXADECIMAL, PUBLIC_NUMBER, is_random, mark, private_blocks, redacted_lines
 from driftscan.model.text import text
 from driftscan.scopes.texts.read import PLAIN_OPENSSH
-from driftscan.scopes.texts.secret_files import is_example, is_history, is_keystore, names_secret
+from driftscan.scopes.texts.secret_files import holds_secret, is_example, is_history, is_keystore
 
 _MOST = 50  # secrets of one file that are told
 
 _PLACEHOLDER = re.compile(r"(<secret:[\w.-]+>)")
 _KEPT = re.compile(r"(?:<secret:[\w.-]+>)+")
 _LONG = re.compile(r"(?<![\w+/=.@%-])[A-Za-z0-9+/_-]{20,1024}={0,2}(?![\w+/=.@%-])")
-_HEXADECIMAL = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# What stands beside a public number: a checksum, the name of a version, a fingerprint.
-_PUBLIC_NUMBER = re.compile(
-    r"sha-?\d|md5|digest|signature|checksum|hash|integrity|fingerprint|uuid|serial|commit|revision|signed-by|key-?id|gpg|"
-    r"(?:^|[\s,])(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2|sk-(?:ssh|ecdsa))",
-    re.IGNORECASE,
+# Every word that looks drawn by lot has a digit: at one that has ten more characters behind or before it one may be.
+_MAYBE_LONG = re.compile(r"[0-9](?:[\w+/-]{9}|(?<=[\w+/-]{10}))")
+_PUBLIC = re.compile(
+    r"^[^\S\n]*-----(?:(?P<begin>BEGIN) (?!.*PRIVATE)|END )[A-Z0-9 ]{1,40}-----[^\S\n]*$", re.MULTILINE
 )
-_PUBLIC_BEGIN = re.compile(r"\s*-----BEGIN (?!.*PRIVATE)[A-Z0-9 ]{1,40}-----\s*$")
-_PUBLIC_END = re.compile(r"\s*-----END [A-Z0-9 ]{1,40}-----\s*$")
-_COMMENT = re.compile(r"\s*(?:[#;]|//|--\s)")
+_COMMENT = re.compile(r"\s*(?:[#;]|//(?![\w.-]+/)|--\s)")  # //nas/share is none
 _BEGIN = re.compile(rb"(\d{1,9}):.*(?:PRIVATE KEY|Private-Lines)")
 _CRYPT = re.compile(rb"ENCRYPTED|:Encryption: (?!none)")
 # In a program, a text and a comment, most of what stands behind such a name is a variable, a word or an example.
@@ -46,6 +40,18 @@ class Part(NamedTuple):
     name: str = ""
 
 
+class _Suspect(NamedTuple):
+    """A line of a text that holds secrets, or a word that looks drawn by lot (`random`), which is one."""
+
+    start: int
+    end: int
+    text: str
+    safe: str
+    names: Sequence[str]
+    random: bool
+    comment: bool
+
+
 class Content(NamedTuple):
     """What is kept of a file: `text` without its secrets, None where it is not kept; and where each secret stands."""
 
@@ -59,17 +65,17 @@ def read(path: bytes, data: bytes, *, keep: bool) -> Content:
     """Return what is kept of the file at `path`; its text only if `keep`, and never that of what is one secret."""
     if not is_text(data):
         return Content(None, _whole(path, data), None, None)
-    lines = text(data).split("\n")
-    count = len(lines) - (lines[-1] == "")
-    shebang = _without(lines[0][:200])[0] if lines[0].startswith("#!") else None
+    said = text(data)
+    count = said.count("\n") + (not said.endswith("\n") and said != "")
+    shebang = _secrets(said.partition("\n")[0][:200], "value")[0] if said.startswith("#!") else None
     whole = [] if shebang else _whole(path, data)
     if whole:
         return Content(None, whole, count, None)
     if is_history(path):
-        return Content(None, _secrets(lines, "history")[1], None, None)
+        return Content(None, _secrets(said, "history")[1], None, None)
     code = _is_code(path, shebang or "")
-    safe, secrets = _secrets(lines, "value", code=code)
-    return Content("\n".join(safe) if keep else None, secrets, count, shebang)
+    safe, secrets = _secrets(said, "value", code=code)
+    return Content(safe if keep else None, secrets, count, shebang)
 
 
 def is_text(data: bytes) -> bool:
@@ -88,11 +94,10 @@ def parts(path: bytes, data: bytes) -> list[Part]:
     if not is_text(data):
         return [Part(said)]
     code = _is_code(path, said.partition("\n")[0])
-    found, at = list[Part](), 0
-    for block in private_blocks(said):
-        found += [*_line_parts(said[at : block.start()], code=code), Part(block[0], "private_key")]
-        at = block.end()
-    return _joined([*found, *_line_parts(said[at:], code=code)])
+    found = list[Part]()
+    for piece, is_key in _pieces(said):
+        found += [Part(piece, "private_key")] if is_key else _line_parts(piece, code=code)
+    return _joined(found)
 
 
 def private_keys(lines: Sequence[bytes]) -> list[Json]:
@@ -123,7 +128,7 @@ def _whole(path: bytes, data: bytes) -> list[Json]:
     name = path.rpartition(b"/")[2]
     public = b"-----BEGIN " in data and b"PRIVATE" not in data
     program = data.startswith((b"\x7fELF", b"#!"))
-    if not names_secret(name) or public or program or _is_prose(data) or not data.strip():
+    if not holds_secret(path) or public or program or _is_prose(data) or not data.strip():
         return []
     if not is_text(data) and _HOST_KEY.search(name):  # in a form of its own, as dropbear's
         return [{"name": "private_key", "kind": "private key", "line": 1, "encrypted": False}]
@@ -136,42 +141,78 @@ def _is_prose(data: bytes) -> bool:
     return len(words) >= 60 and sum(1 for word in words if _ONLY_WORDS.fullmatch(word)) >= 0.7 * len(words)
 
 
-def _secrets(lines: list[str], kind: str, *, code: bool = False) -> tuple[list[str], list[Json]]:
-    """Return `lines` without secrets, and the secrets; what only may be one is replaced, but not told."""
-    if any("PRIVATE KEY" in line or "Private-Lines" in line for line in lines):
-        lines = redact("\n".join(lines)).text.split("\n")
-    safe, found, public = list[str](), list[Json](), False
-    for number, line in enumerate(lines, 1):
-        public = (public or _PUBLIC_BEGIN.match(line) is not None) and _PUBLIC_END.match(line) is None
-        done, names = (line, ["private_key"]) if "<secret:private_key>" in line else _without(line, public=public)
-        safe.append(done)
-        if _COMMENT.match(line):
-            names = [name for name in names if name != "token"]
-        if names and (not (code or _COMMENT.match(line)) or done == line or _is_telling(line, done)):
-            found += [{"name": name, "kind": kind, "line": number} for name in names]
-    return safe, found[:_MOST]
+def _pieces(said: str) -> Iterator[tuple[str, bool]]:
+    """Yield a text in pieces: the private keys that take more than a line (True), and what stands between them."""
+    at = 0
+    for block in private_blocks(said):
+        yield said[at : block.start()], False
+        yield block[0], True
+        at = block.end()
+    yield said[at:], False
+
+
+def _suspects(said: str) -> Iterator[_Suspect]:
+    """Yield the lines of text without private keys in which there is something to do, in their order."""
+    redacted = {line.start: line for line in redacted_lines(said)}
+    random, public, at = set[int](), list(_public(said)), 0
+    while match := _MAYBE_LONG.search(said, at):
+        at = said.find("\n", match.end()) % (len(said) + 1)  # at the end where there is no other line
+        random.add(said.rfind("\n", 0, match.start()) + 1)
+    random = {start for start in random if not any(begin <= start < end for begin, end in public)}
+    for start in sorted(random | redacted.keys()):
+        end = said.find("\n", start) % (len(said) + 1)
+        line, known = said[start:end], redacted.get(start)
+        drawn = start in random and any(map(is_random, _LONG.findall(line))) and not PUBLIC_NUMBER.search(line)
+        if known or drawn:
+            safe, names = (known.text, known.names) if known else (line, ())
+            yield _Suspect(start, end, line, safe, names, drawn, _COMMENT.match(line) is not None)
+
+
+def _public(said: str) -> Iterator[tuple[int, int]]:
+    """Yield where certificates and public keys stand: their beginnings and ends."""
+    begin = None
+    for match in _PUBLIC.finditer(said) if "-----BEGIN " in said else ():
+        if match["begin"] and begin is None:
+            begin = match.start()
+        elif not match["begin"] and begin is not None:
+            yield begin, match.start()
+            begin = None
+    if begin is not None:
+        yield begin, len(said)
+
+
+def _secrets(said: str, kind: str, *, code: bool = False) -> tuple[str, list[Json]]:
+    """Return a text without its secrets, and the secrets; what only may be one is replaced, but not told."""
+    safe, found, number = list[str](), list[Json](), 1
+    for piece, is_key in _pieces(said):
+        if is_key:
+            safe.append(mark("private_key"))
+            found.append({"name": "private_key", "kind": kind, "line": number})
+            number += piece.count("\n")
+            continue
+        at = 0
+        for line in _suspects(piece):
+            number += piece.count("\n", at, line.start)
+            done, names = _masked(line)
+            if not (code or line.comment) or done == line.text or _is_telling(line.text, done):
+                found += [{"name": name, "kind": kind, "line": number} for name in names]
+            safe += (piece[at : line.start], done)
+            at = line.end
+        number += piece.count("\n", at)
+        safe.append(piece[at:])
+    return "".join(safe), found[:_MOST]
 
 
 def _line_parts(said: str, *, code: bool) -> Iterator[Part]:
     """Yield the parts of text in which no private key stands."""
-    lines, redacted = said.split("\n"), redact(said).text.split("\n")
-    if len(lines) != len(redacted):  # a key's end without its beginning
-        redacted = [redact(line).text for line in lines]
-    public = False
-    for number, (line, safe) in enumerate(zip(lines, redacted, strict=True)):
-        if number:
-            yield Part("\n")
-        if "-----" in line:
-            public = (public or _PUBLIC_BEGIN.match(line) is not None) and _PUBLIC_END.match(line) is None
-        random = not public and len(line) >= 20 and _LONG.search(line) is not None
-        if safe == line and not random:
-            yield Part(line)
-            continue
-        comment = _COMMENT.match(line) is not None
-        told = safe != line and (not (code or comment) or _is_telling(line, safe))
-        random = random and not comment and not _PUBLIC_NUMBER.search(line)
-        for part in _aligned(line, safe) if told else [Part(line)]:
-            yield from _random(part.text) if random and not part.name else (part,)
+    at = 0
+    for line in _suspects(said):
+        yield Part(said[at : line.start])
+        told = line.names and (not (code or line.comment) or _is_telling(line.text, line.safe))
+        for part in _aligned(line.text, line.safe) if told else [Part(line.text)]:
+            yield from _random(part.text) if line.random and not line.comment and not part.name else (part,)
+        at = line.end
+    yield Part(said[at:])
 
 
 def _aligned(line: str, safe: str) -> list[Part]:
@@ -206,7 +247,7 @@ def _random(said: str) -> Iterator[Part]:
     """Yield the parts of text in which only the shape of a word tells that it is a secret."""
     at = 0
     for match in _LONG.finditer(said):
-        if is_random(match[0]) and not _HEXADECIMAL.fullmatch(match[0]):
+        if is_random(match[0]) and not HEXADECIMAL.fullmatch(match[0]):
             yield Part(said[at : match.start()])
             yield Part(match[0], "token")
             at = match.end()
@@ -237,40 +278,23 @@ def _is_telling(line: str, safe: str) -> bool:
         quoted = line[max(match.start(number) - 1, 0) : match.start(number)] in {'"', "'"}
         mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
         if _HASH.fullmatch(value) or (
-            _LITERAL.fullmatch(value) and (mixed or quoted) and not _EXAMPLE.fullmatch(value)
+            _LITERAL.fullmatch(value.partition(",")[0]) and (mixed or quoted) and not _EXAMPLE.fullmatch(value)
         ):
             return True
     return False
 
 
-def _without(line: str, *, public: bool = False) -> tuple[str, list[str]]:
-    """Return a line without its secrets, and their names; `public` lines are the body of a certificate or public key."""
-    redacted = redact(line)
-    names = list(redacted.names)
-    if public or len(line) < 20 or _PUBLIC_NUMBER.search(line):
-        return redacted.text, names
-    parts = _PLACEHOLDER.split(redacted.text)
+def _masked(line: _Suspect) -> tuple[str, list[str]]:
+    """Return a line without its secrets, and the names of those that are told."""
+    names = list(line.names)
+    if not line.random:
+        return line.safe, names
+    parts = _PLACEHOLDER.split(line.safe)
     for at in range(0, len(parts), 2):
         found = [word for word in _LONG.findall(parts[at]) if is_random(word)]
         # A word of hexadecimal digits is a digest more often than not: without a name it is left out, but not told.
-        names += ["token"] if any(not _HEXADECIMAL.fullmatch(word) for word in found) else []
-        parts[at] = _LONG.sub(_masked, parts[at]) if found else parts[at]
+        if not line.comment and any(not HEXADECIMAL.fullmatch(word) for word in found):
+            names.append("token")
+        if found:
+            parts[at] = _LONG.sub(lambda match: mark("token") if is_random(match[0]) else match[0], parts[at])
     return "".join(parts), names
-
-
-def _masked(match: re.Match[str]) -> str:
-    return "<secret:token>" if is_random(match[0]) else match[0]
-
-
-def is_random(word: str) -> bool:
-    """Whether a long word looks drawn by lot: hexadecimal, or capitals, small letters and digits in a muddle."""
-    if _UUID.fullmatch(word):
-        return False
-    if _HEXADECIMAL.fullmatch(word):
-        return len(set(word)) >= 8
-    kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" if char.islower() else "" for char in word]
-    if not {"d", "u", "l"} <= set(kinds) or word.count("/") > len(word) // 10:
-        return False
-    changes = sum(1 for one, other in pairwise(kinds) if one and other and one != other)
-    digits = kinds.count("d")
-    return changes * 10 >= len(word) * (4 if digits == 1 else 2.5) and len(set(word)) >= 12
