@@ -30,7 +30,7 @@ _TOP, _MIDDLE, _FILES = 40, 100, 100  # directories, directories in each, files 
 _CHANGES = 200
 _PACKAGES = 700
 _ROUNDS = 5
-_LIMIT = 0.5  # seconds
+_LIMIT = 0.2  # seconds
 _TAKEN = datetime(2026, 11, 1, 3, 0, tzinfo=timezone.utc)
 
 

@@ -1,6 +1,7 @@
 """Expected errors: one line for a person, one exit code for a script."""
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -27,6 +28,10 @@ class DriftscanError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> Any:
+        """Let it come from another process as it is, whatever its kind is made from."""
+        return _same, (type(self), self.args, self.__dict__)
+
 
 class UsageError(DriftscanError):
     """What was asked cannot be asked that way."""
@@ -49,3 +54,9 @@ class TransportError(DriftscanError):
 
 class StoreError(DriftscanError):
     """A database that cannot be opened, read or written."""
+
+
+def _same(kind: type[DriftscanError], arguments: tuple[Any, ...], state: dict[str, Any]) -> DriftscanError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error

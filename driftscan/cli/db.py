@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftscan.cli.options import Shared, offline, print_rows
-from driftscan.errors import UsageError
+from driftscan.errors import ExitCode, UsageError
+from driftscan.model.amount import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from driftscan.model.item import Json
     from driftscan.store import Pruned, Retention
 
+_LINES = 50  # of what is damaged
 _UNITS = {"d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -46,6 +48,37 @@ def upgrade(shared: Shared) -> int:
     before, after = Store.upgrade(shared.db)
     typer.echo(f"schema {after}, nothing to do" if before == after else f"schema {before or 'none'} -> {after}")
     return 0
+
+
+@offline
+def check(
+    shared: Shared,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended, after a copy was put beside the database.")
+    ] = False,
+) -> int:
+    """Verify everything in the database: pages, rows, every object and what it leads to. 0: sound, 1: damaged."""
+    from driftscan.store import Store
+
+    found = Store.check(shared.db, repair=repair)
+    if found.backup:
+        typer.echo(f"copied to {found.backup}")
+    for mark, faults in (("mended ", found.mended), ("damaged", found.faults)):
+        for fault in faults[:_LINES]:
+            typer.echo(f"{mark}  {fault.what}")
+        if len(faults) > _LINES:
+            typer.echo(f"{mark}  … and {len(faults) - _LINES} more")
+    if found.info is not None and not found.faults:
+        info = found.info
+        counts = {"snapshot": info.snapshots, "host": info.hosts, "item": info.items, "object": info.objects}
+        typer.echo("sound: " + ", ".join(count(number, name) for name, number in counts.items()))
+    elif not repair and any(fault.mendable for fault in found.faults):
+        typer.echo("`driftscan db check --repair` frees what is whole from what is damaged", err=True)
+    elif found.faults:
+        typer.echo(
+            "a new scan of a host stores again what it still has; `driftscan db prune` removes the rest", err=True
+        )
+    return ExitCode.ERROR if found.faults else ExitCode.OK
 
 
 @offline
@@ -131,6 +164,6 @@ def _size(count: float) -> str:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    for command in (info, upgrade, prune):
+    for command in (info, check, upgrade, prune):
         group.command()(command)
-    app.add_typer(group, name="db", help="The database: info, upgrade, prune.")
+    app.add_typer(group, name="db", help="The database: info, check, upgrade, prune.")

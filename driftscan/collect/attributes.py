@@ -12,33 +12,43 @@ from driftscan.scopes.base import Parsed, Probe
 
 _TIMEOUT = 900.0
 
+# A link has no flags, but lsattr looks where it leads: there may be a server that is dead.
+_LSATTR = (
+    """-n 250 sh -c 'for f; do shift; [ -h "$f" ] || set -- "$@" "$f"; done\n[ $# -eq 0 ] || exec lsattr -d "$@"' sh"""
+)
+
 Values = dict[bytes, Json]  # path -> value
 
 
-def probes(chosen: Selection) -> list[Probe]:
-    """Return the probes of the second look; each has its paths in its script."""
-    made = [
-        _probe(f"digest {algorithm}", f"{algorithm}sum", f"{algorithm}sum", paths, accepts=frozenset({0, 1, 123}))
+_SOME_VANISHED = frozenset({0, 123})
+
+
+def digests(chosen: Selection) -> list[Probe]:
+    """Return the probes that hash files; each has its paths in its script."""
+    return [
+        _probe(f"digest {algorithm}", f"{algorithm}sum", f"{algorithm}sum", paths)
         for algorithm, paths in sorted(chosen.digests.items())
         if algorithm in {"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
     ]
-    some_vanished = frozenset({0, 1, 123})
+
+
+def probes(chosen: Selection) -> list[Probe]:
+    """Return the probes that look at inodes again; each has its paths in its script."""
     return [
-        *made,
-        _probe("capabilities", "getcap", "getcap", chosen.executables, accepts=some_vanished),
-        _probe("acl", "getfacl", "getfacl -P -s -p -n", chosen.others, accepts=some_vanished),
-        _probe("xattrs", "getfattr", "getfattr -h -m - --absolute-names", chosen.others, accepts=some_vanished),
-        _probe("flags", "lsattr", "lsattr -d", chosen.others, accepts=some_vanished),
+        _probe("capabilities", "getcap", "getcap", chosen.executables),
+        _probe("acl", "getfacl", "getfacl -P -s -p -n", chosen.others),
+        _probe("xattrs", "getfattr", "getfattr -h -m - --absolute-names", chosen.others),
+        _probe("flags", "lsattr", _LSATTR, chosen.others),
     ]
 
 
-def _probe(name: str, tool: str, command: str, paths: Sequence[bytes], *, accepts: frozenset[int]) -> Probe:
+def _probe(name: str, tool: str, command: str, paths: Sequence[bytes]) -> Probe:
     # Two statuses matter, xargs' and the tool's; both end as xargs' 0 or 123. Paths that vanished meanwhile are no
     # failure, and what cannot be read is seen by its absence from the answer.
     script = "{\n" + "\n".join(_printf(paths)) + f'\n:\n}} | (cd "$R/" && xargs -0 {command} 2>/dev/null)'
     if not paths:
         script = ":"  # whether the tool is there is told all the same
-    return Probe(name, script, tools=(tool, "xargs"), accepts=accepts, timeout=_TIMEOUT, limit=512 << 20)
+    return Probe(name, script, tools=(tool, "xargs"), accepts=_SOME_VANISHED, timeout=_TIMEOUT, limit=512 << 20)
 
 
 def _printf(paths: Sequence[bytes], at_once: int = 500) -> Iterable[str]:

@@ -9,7 +9,14 @@ from importlib.resources import files
 from driftscan.model.outcome import ProbeResult
 from driftscan.scopes.base import Probe
 
-Consumer = Callable[[bytes], None]
+# Empty lines are nothing to a shell, and an answer for login files that read one: they would eat the program's head.
+_ANSWERS = "\n" * 8
+
+Consumer = Callable[[bytes], None]  # raises TooMuchError when it wants no more
+
+
+class TooMuchError(Exception):
+    """What a host sends is more than can be true, or makes no sense: its probe is given up, and told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +28,18 @@ class Task:
     consumer: Consumer | None = None
 
 
-def program(tasks: Sequence[Task], nonce: str, root: str = "", *, tty: bool = False) -> bytes:
-    """Return the sh program that runs `tasks` one after the other below `root` and frames their output by `nonce`."""
+def program(tasks: Sequence[Task], nonce: str, root: str = "", *, tty: bool = False, bare: bool = False) -> bytes:
+    """Return the sh program that runs `tasks` one after the other below `root` and frames their output by `nonce`.
+
+    A `bare` one begins with no tool of the host: for one whose `find` or `renice` does not end.
+    """
     library = files("driftscan.collect").joinpath("bundle.sh").read_text()
     # One compound command: sh has read all of it before the first probe runs, so that stdin is free for the watch.
-    lines = ["{", f"N={nonce} R={shlex.quote(root)} TTY={'yes' if tty else ''}", library]
+    lines = [
+        _ANSWERS + "{",
+        f"N={nonce} R={shlex.quote(root)} TTY={'yes' if tty else ''} BARE={'yes' if bare else ''}",
+        library,
+    ]
     for number, task in enumerate(tasks, 1):
         lines.append(f"# {task.scope}/{task.probe.name}\np{number}() {{\n{task.probe.script}\n}}")
         lines.append(f"ds_probe {number} p{number} {shlex.quote(' '.join(task.probe.tools))}")

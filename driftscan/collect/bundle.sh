@@ -1,5 +1,6 @@
 LC_ALL=C LANG=C LANGUAGE=C TZ=UTC0
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+# The system's own tools first: /usr/local may be anybody's, or a mount whose server is dead.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH
 export LC_ALL LANG LANGUAGE TZ PATH
 unset ENV BASH_ENV CDPATH HISTFILE GREP_OPTIONS POSIXLY_CORRECT LD_PRELOAD TAR_OPTIONS 2>/dev/null
 umask 077
@@ -11,10 +12,27 @@ exec 3<&0
 WATCH=$!
 exec 3<&- </dev/null
 
-renice -n 19 -p "$$" >/dev/null 2>&1
-ionice -c 3 -p "$$" >/dev/null 2>&1
-
 ds_mark() { printf '\n%s %s\n' "$N" "$*"; }
+
+# A tool that does not end costs the probes that call it; one that is called here would cost all of them.
+ds_mark hello
+if [ -z "$BARE" ]; then
+  renice -n 19 -p "$$" >/dev/null 2>&1
+  ionice -c 3 -p "$$" >/dev/null 2>&1
+fi
+
+# A tool that every probe may count on and that is not there is told by name wherever it is called, in a pipe or a
+# substitution too: what it was to show must not look like nothing. `command TOOL` is for who can do without it.
+exec 9>&1
+LACK=' '
+ds_lack() { ds_mark lacks "$*" >&9; return 127; }
+ds_has() { case $LACK in *" $1 "*) return 1 ;; esac; command -v "$1" >/dev/null 2>&1; }
+ds_need() { for ds_tool; do ds_has "$ds_tool" || ds_lack "$ds_tool"; done; } # what another program is to call
+for ds_tool in awk cat cut date dd find grep gzip head id ls od readlink sed sort stat tail tar tr uname xargs; do
+  command -v "$ds_tool" >/dev/null 2>&1 && continue
+  LACK="$LACK$ds_tool "
+  eval "$ds_tool() { ds_lack $ds_tool; }"
+done
 
 ds_absent() { ds_mark absent "$@"; exit 0; }
 
@@ -52,7 +70,7 @@ ds_gone() {
 # Many files go as one archive, which is a process per hundred of them instead of one each: where the tools can do it.
 ds_pack() { find -L "$@" -maxdepth 0 ! -size +2048 -exec tar -chf - {} + 2>/dev/null; }
 PACK=
-[ "$(cd / && ds_pack ./dev/null | head -c 10)" = ./dev/null ] && PACK=yes
+[ -z "$BARE" ] && [ "$(cd / && ds_pack ./dev/null | head -c 10)" = ./dev/null ] && PACK=yes
 
 ds_file() {
   if [ -n "$PACK" ] && [ $# -gt 2 ] && [ $# -lt 500 ]; then ds_many "$@"; else ds_each "$@"; fi
@@ -132,7 +150,11 @@ ds_run_tty() {
 ds_probe() {
   ds_mark begin "$1"
   ds_missing='' ds_rc=0
-  for ds_tool in $3; do command -v "$ds_tool" >/dev/null 2>&1 || ds_missing="$ds_missing $ds_tool"; done
+  for ds_tool in $3; do
+    ds_has "$ds_tool" && continue
+    ds_missing="$ds_missing $ds_tool"
+    case $LACK in *" $ds_tool "*) ds_lack "$ds_tool" ;; esac
+  done
   if [ -n "$ds_missing" ]; then
     ds_mark absent "no$ds_missing on the host"
     set -- "$1" :

@@ -12,7 +12,7 @@ from driftscan.collect import reuse, survey
 from driftscan.collect.assemble import Seen, assemble, both
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
-from driftscan.collect.second import Tree, file_items, follows, second_look
+from driftscan.collect.second import Tree, file_items, follows, hashing, second_look
 from driftscan.errors import TransportError
 from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.outcome import Outcome, ProbeResult
@@ -97,21 +97,24 @@ def collect(
         packages = reuse.fingerprint(first.manifests)
         if tree.whole:
             tree.known = reuse.known(tree.before, first, tree.looker, packages)
-        following = follows(link, asked, tree, first, wish.bounded)
-        again = second_look(link, following, tree, first, watch, full=wish.full)
-        for scope in asked:
-            if scope.follow is not None:
-                probes, kept = following[scope.name]
-                if kept is None or probes:
-                    found = scope.follow.parse(first, by_scope(again, scope.name))
-                    kept = found if kept is None else both(kept, found)
-                parsed[scope.name] = both(parsed[scope.name], kept)
+        first.search.expect(sought for scope in asked if scope.follow is not None for sought in scope.follow.sought)
+        with hashing(link, tree, first, watch, full=wish.full) as digests:
+            following = follows(link, asked, tree, first, wish.bounded)
+            again = second_look(link, following, tree, watch, digests)
+            for scope in asked:
+                if scope.follow is not None:
+                    probes, kept = following[scope.name]
+                    if kept is None or probes:
+                        found = scope.follow.parse(first, by_scope(again, scope.name))
+                        kept = found if kept is None else both(kept, found)
+                    parsed[scope.name] = both(parsed[scope.name], kept)
+            again |= digests()
         if any(scope.name == _FILES for scope in asked):
             parsed[_FILES] = file_items(tree, first, by_scope(again, _FILES), packages)
         tree.results |= again
         small |= {task: result for task, result in again.items() if task[0] != _FILES}
         seen = [Seen(scope, _results(scope, small, tree), parsed[scope.name]) for scope in asked]
-        items, coverage = assemble(seen, ownership)
+        items, coverage = assemble(seen, ownership, link.privilege.refused)
     return replace(first, seconds=time.monotonic() - started, items=items, coverage=coverage)
 
 
@@ -148,6 +151,7 @@ def _both_lanes(
             for scope in asked:  # here, for the survey takes longer
                 if scope.name not in parsed and scope.name != _FILES:
                     parsed[scope.name] = scope.parse(by_scope(results, scope.name))
+            results = _emptied(results)
             if walking is not None:
                 tree.before = before()
                 _finish(walking, link, wish, tree, watch)
@@ -184,7 +188,7 @@ def _walk(link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> N
     tree.results |= run_tasks(link, [Task(_FILES, wish.bounded(probe)) for probe in (MOUNTS, reuse.LOOKER)], watch)
     tree.looker = reuse.looker(tree.results.pop((_FILES, reuse.LOOKER.name), None))
     shown = tree.results[_FILES, MOUNTS.name]
-    if shown.outcome is not Outcome.OK:
+    if not shown.stdout:
         return
     tree.plan = survey.plan(shown.stdout, link.transport.root.encode("utf-8", "surrogateescape"))
     separator = secrets.token_hex(8)
@@ -194,6 +198,14 @@ def _walk(link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> N
         tree.readers.append(reader)
         tasks.append(Task(_FILES, survey.walk_probe(step, tree.plan, separator), consumer=reader))
     tree.results |= run_more_tasks(link, tasks, watch)
+
+
+def _emptied(results: Results) -> Results:
+    """Return what became of probes without what they showed: it is parsed, and may be large."""
+    return {
+        name: replace(result, stdout=b"", files=tuple(replace(file, data=b"") for file in result.files))
+        for name, result in results.items()
+    }
 
 
 def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) -> Ownership | None:
@@ -210,7 +222,11 @@ def _ownership(parsed: dict[str, Parsed], small: Results, builder: TreeBuilder) 
 def _results(scope: Scope, small: Results, tree: Tree) -> list[ProbeResult]:
     if scope.name != _FILES:
         return list(by_scope(small, scope.name).values())
-    results = list(by_scope(tree.results, _FILES).values())
+    walks = {} if tree.plan is None else {survey.walk_name(walk): walk for walk in tree.plan.walks}
+    results = [
+        survey.with_names(walks[name], result) if name in walks else result
+        for name, result in by_scope(tree.results, _FILES).items()
+    ]
     if any(reader.cut for reader in tree.readers) or tree.builder.strays:
         results.append(ProbeResult("records", Outcome.UNPARSED, detail="the list of files was cut or garbled"))
     return results

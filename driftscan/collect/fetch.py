@@ -1,11 +1,11 @@
 """Fetching what files of a host say, and what else only the host can tell of a path; nothing is written there."""
 
 import re
-import tarfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
+from itertools import islice
 
+from driftscan.collect.archive import members
 from driftscan.collect.bundle import Task, new_nonce
 from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
 from driftscan.model.text import text
@@ -16,6 +16,8 @@ LIMIT = 64 << 20  # bytes of one file
 MOST = 1 << 30  # bytes of all of them
 _AT_ONCE = 200  # paths in one call: a command line has an end
 _BLOCK = 512  # bytes, in which find counts
+_LOOK = 200  # bytes of what stat says of one inode, at most
+_SAID = 1 << 20  # bytes of what is said of one path's attributes, at most
 _TIMEOUT = 900.0  # seconds for the paths of one call
 _ATTRIBUTE, _DEVICE = b"xattr:", b"device"  # what may stand behind a path and a NUL, which is in no path
 _NO_CONTENTS = "a recording holds no contents"
@@ -165,7 +167,7 @@ class _Said:
         self.root = link.transport.root.encode("utf-8", "surrogateescape")
         self.full = False
         self._link, self._limit, self._room, self._watch = link, limit, most, watch
-        self._chunks: dict[tuple[str, int], list[bytes]] = {}
+        self._answers: dict[tuple[str, int], bytearray] = {}
         self._failed: dict[tuple[str, bytes], str] = {}
 
     def ask(self, run: Callable[..., Results], calls: Mapping[str, Sequence[bytes]]) -> None:
@@ -190,11 +192,10 @@ class _Said:
             if not result.outcome.seen:
                 self._failed |= {(call, path): result.detail for path in paths}
 
-    def of(self, call: str) -> Iterator[bytes]:
-        """Yield what was said to each call of a function."""
-        for (name, _), chunks in self._chunks.items():
-            if name == call:
-                yield b"".join(chunks)
+    def of(self, call: str) -> Iterator[bytearray]:
+        """Yield what was said to each call of a function, once."""
+        for key in [key for key in self._answers if key[0] == call]:
+            yield self._answers.pop(key)
 
     def why(self, call: str, path: bytes) -> str:
         """Return what went wrong with the call for a path."""
@@ -204,55 +205,51 @@ class _Said:
         words = " ".join(shell_word(path.decode("utf-8", "surrogateescape")) for path in paths)
         blocks = -(-self._limit // _BLOCK)
         script = f"{_SCRIPT}separator={self.separator} blocks={blocks}\n{call} {words}\n:"
-        return Probe(f"{call} {at}", script, timeout=_TIMEOUT, limit=1 << 62)
+        return Probe(f"{call} {at}", script, timeout=_TIMEOUT, limit=self._room + _SAID)
 
     def _take(self, call: str, at: int) -> Callable[[bytes], None]:
-        chunks = self._chunks.setdefault((call, at), [])
+        answer = self._answers.setdefault((call, at), bytearray())
 
         def take(data: bytes) -> None:
             self._room -= len(data)
             if self._room < 0:
                 raise _Enough
-            chunks.append(data)
+            answer.extend(data)
 
         return take
 
 
-def _packed(answers: Iterable[bytes], separator: str, root: bytes, limit: int) -> Iterator[tuple[bytes, _File]]:
+def _packed(answers: Iterable[bytearray], separator: str, root: bytes, limit: int) -> Iterator[tuple[bytes, _File]]:
     """Yield the files of archives; not what was written to while it was packed, as far as that can be told."""
+    mark = f"\n{separator}\n".encode()
     for answer in answers:
-        before, archive, after = [*answer.split(f"\n{separator}\n".encode()), b"", b""][:3]
-        looks = list(zip(before.splitlines(), after.splitlines(), strict=False))
-        members = list(_members(archive))
-        if len(members) != len(looks):
-            looks = [(b"", b"")] * len(members)
-        for (name, data, modified), (one, other) in zip(members, looks, strict=True):
+        start, end = answer.find(mark), answer.rfind(mark)
+        if start < 0:
+            continue
+        whole = end > start
+        most, rest = _AT_ONCE * _LOOK, end + len(mark)
+        before, after = bytes(answer[: min(start, most)]), bytes(answer[rest : rest + most])
+        looks = list(zip(before.splitlines(), after.splitlines(), strict=False)) if whole else []
+        found = list(_files(memoryview(answer)[start + len(mark) : end if whole else None]))
+        if len(found) != len(looks):
+            looks = [(b"", b"")] * len(found)
+        for (name, data, modified), (one, other) in zip(found, looks, strict=True):
             if data is not None and one == other and len(data) <= limit:
                 yield name.removeprefix(b"." + root), (data, modified)
 
 
-def _members(archive: bytes) -> Iterator[tuple[bytes, bytes | None, int]]:
+def _files(archive: memoryview) -> Iterator[tuple[bytes, bytes | None, int]]:
     """Yield name, content and mtime of what a tar archive holds, as far as it can be read."""
     found: dict[bytes, bytes | None] = {}
-    try:
-        with tarfile.open(
-            fileobj=BytesIO(archive), mode="r:", ignore_zeros=True, encoding="utf-8", errors="surrogateescape"
-        ) as opened:
-            for member in opened:
-                name, link = (word.encode("utf-8", "surrogateescape") for word in (member.name, member.linkname))
-                plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and member.sparse is None
-                file = opened.extractfile(member) if plain else None
-                data = file.read() if file is not None else found.get(link) if member.islnk() else None
-                found[name] = data if data is None or not plain or len(data) == member.size else None
-                yield name, found[name], int(member.mtime)
-    except (tarfile.TarError, ValueError, OSError, EOFError, KeyError, IndexError, OverflowError):
-        return  # a hostile host, or one that was cut off: what came before holds
+    for member in islice(members(archive), _AT_ONCE):
+        found[member.name] = found.get(member.link) if member.link else member.data
+        yield member.name, found[member.name], member.modified
 
 
-def _each(answers: Iterable[bytes], separator: str, limit: int) -> Iterator[tuple[bytes, bytes, _File | None]]:
+def _each(answers: Iterable[bytearray], separator: str, limit: int) -> Iterator[tuple[bytes, bytes, _File | None]]:
     """Yield path, outcome and content of files that came one by one."""
     for answer in answers:
-        parts = iter(answer.split(f"\n{separator}\n".encode()))
+        parts = map(bytes, answer.split(f"\n{separator}\n".encode(), 2 * _AT_ONCE))
         for part in parts:
             outcome, _, rest = part.partition(b"\0")
             path, nul, rest = rest.partition(b"\0")
@@ -274,9 +271,9 @@ def _each(answers: Iterable[bytes], separator: str, limit: int) -> Iterator[tupl
                 yield path, outcome, (data, int(modified[0]) if modified and modified[0].isdigit() else None)
 
 
-def _numbers(answers: Iterable[bytes]) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _numbers(answers: Iterable[bytearray]) -> Iterator[tuple[bytes, tuple[int, int]]]:
     for answer in answers:
-        fields = answer.split(b"\0")
+        fields = [bytes(field[:_SAID]) for field in answer.split(b"\0", 2 * _AT_ONCE)]
         for path, said in zip(fields[::2], fields[1::2], strict=False):
             if match := re.fullmatch(rb"([0-9a-f]{1,8}) ([0-9a-f]{1,8})", said.strip()):
                 yield path, (int(match[1], 16), int(match[2], 16))
@@ -285,9 +282,9 @@ def _numbers(answers: Iterable[bytes]) -> Iterator[tuple[bytes, tuple[int, int]]
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
-def _attributes(answers: Iterable[bytes]) -> Iterator[tuple[bytes, Mapping[str, bytes]]]:
+def _attributes(answers: Iterable[bytearray]) -> Iterator[tuple[bytes, Mapping[str, bytes]]]:
     for answer in answers:
-        fields = answer.split(b"\0")
+        fields = [bytes(field[:_SAID]) for field in answer.split(b"\0", 2 * _AT_ONCE)]
         for path, said in zip(fields[::2], fields[1::2], strict=False):
             found = {}
             for line in said.splitlines():

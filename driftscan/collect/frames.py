@@ -1,166 +1,55 @@
 """Frames: the output of a bundle, split by the nonce's markers into one result per probe."""
 
-import re
-import tarfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from io import BytesIO
+from collections.abc import Callable, Sequence
 
 from driftscan.collect.bundle import Consumer, Task
-from driftscan.model.outcome import HostFile, Outcome, ProbeResult
+from driftscan.collect.frame import FILE_OUTCOMES, Frame, keep
+from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.text import shown, text
 
-_FILE_LIMIT = 1 << 20  # bytes; bundle.sh shows one block more, so that a longer file is known as such
-_STDERR_LIMIT = 1 << 16  # bytes kept of a probe's stderr; the rest is read and dropped
 _LINE_LIMIT = 1 << 12  # bytes of a marker's line; a longer one was forged
-_DENIED = re.compile(
-    rb"permission denied|operation not permitted|access denied|must be (?:super)?(?:user|root)", re.IGNORECASE
-)
-_FILE_OUTCOMES = {"ok": Outcome.OK, "absent": Outcome.ABSENT, "denied": Outcome.DENIED, "other": Outcome.ABSENT}
+_CODE_DIGITS = 3
+_PIECE = 256 << 10  # bytes handled at a time, so that what a parser makes of a piece is small however much has come
+ROOM = 192 << 20  # bytes kept of all probes of a run together
+_LACKS = 20  # tools that are named of those that a probe lacked
+_LEAST = 1 << 20  # bytes that a probe may send even if the others have used the room up
+_QUIET = 300.0  # seconds for which a consumer waits for more; a walk or an archive always has something to say
 
 
 class _Marks:
     """Splits one stream at the nonce's markers; what comes before the first marker is a banner and is dropped."""
 
-    def __init__(self, nonce: str, data: Consumer, mark: Callable[[list[str]], None]) -> None:
+    def __init__(self, nonce: str, data: Consumer, mark: Callable[[list[str], int], None]) -> None:
         self._marker = f"\n{nonce} ".encode()
-        self._buffer = b""
+        self._rest = b""
         self._data = data
         self._mark = mark
 
     def feed(self, chunk: bytes) -> None:
-        buffer = self._buffer + chunk if self._buffer else chunk
-        marker = self._marker
-        while True:
-            at = buffer.find(marker)
-            if at < 0:
-                keep = _partial(buffer, marker)
-                self._data(buffer[:keep])
-                buffer = buffer[keep:]
-                break
-            if at:
-                self._data(buffer[:at])
-            end = buffer.find(b"\n", at + len(marker))
+        buffer = self._rest + chunk if self._rest else chunk
+        marker, start = self._marker, 0
+        while (at := buffer.find(marker, start)) >= 0:
+            if at > start:
+                self._data(buffer[start:at])
+            word = at + len(marker)
+            end = buffer.find(b"\n", word, at + _LINE_LIMIT)
             if end < 0 and len(buffer) - at < _LINE_LIMIT:
-                buffer = buffer[at:]
-                break
-            line = buffer[at + len(marker) : end if end >= 0 else len(buffer)]
-            self._mark(text(line).split(" "))
-            buffer = buffer[end + 1 :] if end >= 0 else b""
-        self._buffer = buffer
+                self._rest = buffer[at:]
+                return
+            end = end if end >= 0 else at + _LINE_LIMIT
+            self._mark(text(buffer[word:end]).split(" "), end + 1 - at)
+            start = end + 1
+        last = _partial(buffer, marker, start)
+        if last > start:
+            self._data(buffer[start:last])
+        self._rest = buffer[last:]
 
 
-def _partial(buffer: bytes, marker: bytes) -> int:
+def _partial(buffer: bytes, marker: bytes, start: int) -> int:
     """Return where a marker that the buffer's end may have begun starts; the buffer's length if there is none."""
-    for start in range(max(0, len(buffer) - len(marker) + 1), len(buffer)):
-        if marker.startswith(buffer[start:]):
-            return start
-    return len(buffer)
-
-
-def _unpacked(data: bytes) -> Iterator[HostFile]:
-    """Yield the files that `ds_many` shows: outcome, path and place of each, NUL-terminated, and an archive of them."""
-    told, _, archive = data.partition(b"\0\0")
-    fields = told.split(b"\0") if told else []
-    shown_files = _members(archive)
-    for outcome, path, place in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
-        known = _FILE_OUTCOMES.get(text(outcome))
-        if known is Outcome.OK:
-            content = shown_files.get(place)
-            yield HostFile(path, Outcome.FAILED if content is None else known, content or b"")
-        elif known is not None:
-            yield HostFile(path, known)
-
-
-def _members(archive: bytes) -> dict[bytes, bytes]:
-    """Return the plain files of a tar archive as far as it can be read; what says to be larger than allowed is not."""
-    found: dict[bytes, bytes] = {}
-    try:
-        with tarfile.open(
-            fileobj=BytesIO(archive), mode="r:", ignore_zeros=True, encoding="utf-8", errors="surrogateescape"
-        ) as opened:
-            for member in opened:
-                name, link = (word.encode("utf-8", "surrogateescape") for word in (member.name, member.linkname))
-                if member.islnk() and link in found:  # a second name of what is there already
-                    found[name] = found[link]
-                plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and member.sparse is None
-                if plain and member.size <= _FILE_LIMIT and (content := opened.extractfile(member)) is not None:
-                    found[name] = content.read()
-    except (tarfile.TarError, ValueError, OSError, EOFError, KeyError, IndexError, OverflowError):
-        pass  # a hostile host, or one that was cut off: what came before holds
-    return found
-
-
-@dataclass(slots=True)
-class _Frame:
-    """One probe that has begun; it is over when both streams have passed its end."""
-
-    task: Task
-    started: float
-    size: int = 0
-    stdout: list[bytes] = field(default_factory=list)
-    stderr: bytearray = field(default_factory=bytearray)
-    files: list[HostFile] = field(default_factory=list)
-    said: tuple[Outcome, str] | None = None  # what the probe itself told by ds_absent or ds_denied
-    open_file: tuple[Outcome, bytearray] | None = None
-    packed: bytearray | None = None  # many files, of which one archive is made
-    code: int | None = None
-    stderr_ended: bool = False
-
-    @property
-    def over_limit(self) -> bool:
-        return self.size > self.task.probe.limit
-
-    def take(self, data: bytes) -> None:
-        self.size += len(data)
-        if self.over_limit:
-            return
-        if self.open_file is not None:
-            self.open_file[1].extend(data)
-        elif self.packed is not None:
-            self.packed.extend(data)
-        elif self.task.consumer is not None:
-            self.task.consumer(data)
-        else:
-            self.stdout.append(data)
-
-    def end_file(self) -> None:
-        if self.packed is not None:
-            packed, self.packed = bytes(self.packed), None
-            self.files += _unpacked(packed)
-        if self.open_file is None:
-            return
-        outcome, body = self.open_file
-        self.open_file = None
-        path, nul, data = bytes(body).partition(b"\0")
-        if not nul:
-            return
-        if len(data) > _FILE_LIMIT:
-            outcome = Outcome.FAILED
-        self.files.append(HostFile(path, outcome, data if outcome is Outcome.OK else b""))
-
-    def judge(self) -> tuple[Outcome, str]:
-        """Return the outcome of a frame that has ended, and why it is not ok."""
-        if self.said is not None:
-            return self.said
-        if self.code in self.task.probe.accepts:
-            return Outcome.OK, ""
-        words = text(bytes(self.stderr)).strip().splitlines()
-        detail = shown(words[-1])[:200] if words else f"exit code {self.code}"
-        return (Outcome.DENIED if _DENIED.search(self.stderr) else Outcome.FAILED), detail
-
-    def result(self, outcome: Outcome, detail: str) -> ProbeResult:
-        return ProbeResult(
-            probe=self.task.probe.name,
-            outcome=outcome,
-            code=self.code or 0,
-            stdout=b"".join(self.stdout),
-            stderr=bytes(self.stderr),
-            files=tuple(self.files),
-            seconds=time.monotonic() - self.started,
-            detail=detail,
-        )
+    at = buffer.rfind(b"\n", max(start, len(buffer) - len(marker) + 1))  # the marker's only newline is its first byte
+    return at if at >= 0 and marker.startswith(buffer[at:]) else len(buffer)
 
 
 class BundleSink:
@@ -168,22 +57,36 @@ class BundleSink:
 
     It is a `transport.base.Sink`; its deadline is that of the probe in hand. After the run, `finish` ends the probe
     that a timeout, a lost connection or a dying shell has left open. On a terminal (`tty`) there is one stream only:
-    the bundle itself then sends each probe's stderr after its stdout.
+    the bundle itself then sends each probe's stderr after its stdout. `room` is how many bytes of results are kept,
+    `patience` how many seconds a probe may take at most.
     """
 
-    def __init__(self, tasks: Sequence[Task], nonce: str, *, tty: bool = False, grace: float = 20.0) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        nonce: str,
+        *,
+        tty: bool = False,
+        grace: float = 20.0,
+        room: int = ROOM,
+        patience: float = float("inf"),
+    ) -> None:
         self.left = list(tasks)
         self.results: dict[tuple[str, str], ProbeResult] = {}
         self.received = 0
+        self.greeted = False  # whether the bundle itself has begun
         self.done = False
+        self.room = room
+        self._patience = patience
         self._tasks = list(tasks)
         self._tty = tty
-        self._frames: dict[str, _Frame] = {}
-        self._frame: _Frame | None = None  # the probe that runs
-        self._error_frame: _Frame | None = None  # the probe whose stderr is being read
+        self._frames: dict[str, Frame] = {}
+        self._frame: Frame | None = None  # the probe that runs
+        self._error_frame: Frame | None = None  # the probe whose stderr is being read
         self._in_stderr = False
         self._grace = grace  # seconds for login, sudo, the first fork of a loaded host
         self._quiet_until = time.monotonic() + grace
+        self._heard = (0, 0.0)  # bytes received when it was last looked, and when they had come
         self._noise = bytearray()
         self._out = _Marks(nonce, self._on_stdout, self._on_mark)
         self._err = _Marks(nonce, self._on_stderr, self._on_stderr_mark)
@@ -191,19 +94,27 @@ class BundleSink:
     def stdout(self, data: bytes) -> None:
         """Take the next bytes of the program's stdout."""
         self.received += len(data)
-        self._out.feed(data)
+        for start in range(0, len(data), _PIECE):
+            self._out.feed(data[start : start + _PIECE])
 
     def stderr(self, data: bytes) -> None:
         """Take the next bytes of the program's stderr."""
-        self._err.feed(data)
+        for start in range(0, len(data), _PIECE):
+            self._err.feed(data[start : start + _PIECE])
 
     def deadline(self) -> float:
         """Return when the probe in hand is given up; at once when it has sent more than it may."""
-        if self._frame is None:
+        frame = self._frame
+        if frame is None:
             return self._quiet_until
-        if self._frame.over_limit:
+        if frame.given_up:
             return 0.0
-        return self._frame.started + self._frame.task.probe.timeout
+        end = frame.started + frame.timeout
+        if frame.task.consumer is None:
+            return end
+        if self._heard[0] != self.received:
+            self._heard = self.received, time.monotonic()
+        return min(end, max(self._heard[1], frame.started) + _QUIET)
 
     @property
     def current(self) -> Task | None:
@@ -211,82 +122,115 @@ class BundleSink:
         return self._frame.task if self._frame else None
 
     @property
-    def noise(self) -> str:
-        """What the login or the shell said on stderr before any probe ran, safe to show."""
-        return shown(text(bytes(self._noise)).strip())
+    def last_words(self) -> str:
+        """The last line that the login or the shell said before any probe ran, safe to show."""
+        lines = [line.strip() for line in text(bytes(self._noise)).splitlines() if line.strip()]
+        return shown(lines[-1])[:200] if lines else ""
 
-    def finish(self, outcome: Outcome, detail: str) -> None:
+    def finish(self, outcome: Outcome, detail: str = "") -> None:
         """End the probe in hand, if there is one, with `outcome`; those that only lack stderr's end, as they are."""
+        if self._frame is not None:
+            self.room -= self._frame.weigh(self.room)
         for number, frame in list(self._frames.items()):
-            if frame is not self._frame:
+            if frame is not self._frame or frame.given_up:
                 self._close(number, *frame.judge())
-            elif frame.over_limit:
-                self._close(number, Outcome.FAILED, f"sent more than {frame.task.probe.limit >> 20} MiB")
+            elif outcome is Outcome.TIMEOUT:
+                late = time.monotonic() >= frame.started + frame.timeout
+                self._close(
+                    number, outcome, f"no end after {frame.timeout:g} s" if late else f"silent for {_QUIET:g} s"
+                )
             else:
                 self._close(number, outcome, detail)
         self._frame = None
 
     def _on_stdout(self, data: bytes) -> None:
-        if self._frame is None or not data:
+        if self._frame is None:
+            if not self.greeted:
+                keep(self._noise, data)
             return
         if self._in_stderr:
             self._on_stderr(data)
         else:
             self._frame.take(data)
 
-    def _on_mark(self, words: list[str]) -> None:
-        frame = self._frame
+    def _on_mark(self, words: list[str], size: int) -> None:
+        if self._frame is not None:
+            self._frame.size += size
+            self._on_mark_within(words, self._frame)
+            return
         match words:
-            case ["begin", number] if frame is None:
+            case ["hello"]:
+                self.greeted = True
+            case ["begin", number]:
                 self._begin(number)
-            case ["end", number, code] if frame is not None and self._frames.get(number) is frame:
-                frame.end_file()
-                frame.code = int(code) if code.isdecimal() else -1
-                self._frame, self._in_stderr = None, False
-                self._quiet_until = time.monotonic() + self._grace
-                if frame.stderr_ended or self._tty:
-                    self._close(number, *frame.judge())
-            case ["file", outcome] if frame is not None and outcome in _FILE_OUTCOMES:
-                frame.end_file()
-                frame.open_file = (_FILE_OUTCOMES[outcome], bytearray())
-            case ["files"] if frame is not None:
-                frame.end_file()
-                frame.packed = bytearray()
-            case ["close", *how] if frame is not None:
-                if how and frame.open_file is not None:
-                    frame.open_file = (Outcome.FAILED, frame.open_file[1])
-                frame.end_file()
-            case ["absent" | "denied" as said, *why] if frame is not None:
-                frame.said = (Outcome(said), shown(" ".join(why)))
-            case ["stderr"] if frame is not None and self._tty:
-                frame.end_file()
-                self._in_stderr, self._error_frame = True, frame
             case ["done"]:
                 self.done = True
             case _:
                 pass
 
+    def _on_mark_within(self, words: list[str], frame: Frame) -> None:
+        match words:
+            case ["end", number, code] if self._frames.get(number) is frame:
+                self._end(number, frame, code)
+            case _ if frame.given_up:
+                pass
+            case ["file", outcome] if outcome in FILE_OUTCOMES:
+                frame.begin_file(FILE_OUTCOMES[outcome])
+            case ["files"]:
+                frame.begin_files()
+            case ["close", *how]:
+                frame.end_file(broken=bool(how))
+            case ["absent" | "denied" as said, *why]:
+                frame.said = (Outcome(said), shown(" ".join(why)))
+            case ["lacks", *tool] if len(frame.lacks) < _LACKS:
+                frame.lacks.add(shown(" ".join(tool)))
+            case ["stderr"] if self._tty:
+                frame.end_file()
+                self._in_stderr, self._error_frame = True, frame
+            case _:
+                pass
+
+    def _end(self, number: str, frame: Frame, code: str) -> None:
+        frame.end_file()
+        frame.code = int(code) if code.isdecimal() and len(code) <= _CODE_DIGITS else -1
+        self._frame, self._in_stderr = None, False
+        self.room -= frame.weigh(self.room)
+        self._quiet_until = time.monotonic() + self._grace
+        if frame.stderr_ended or self._tty:
+            self._close(number, *frame.judge())
+
     def _begin(self, number: str) -> None:
-        index = int(number) - 1 if number.isdecimal() else -1
-        if not 0 <= index < len(self._tasks) or self._tasks[index] not in self.left:
+        task = self._task(number)
+        if task is None or task not in self.left:
             return
-        task = self._tasks[index]
         self.left.remove(task)
-        known = self._frames.setdefault(number, _Frame(task, time.monotonic()))
-        self._frame = known
+        frame = self._frame = self._opened(number, task)
+        frame.started = time.monotonic()
+        frame.timeout = min(task.probe.timeout, self._patience)
+        if task.consumer is None:
+            frame.limit = min(task.probe.limit, max(self.room, _LEAST))
+
+    def _task(self, number: str) -> Task | None:
+        index = int(number) - 1 if number.isdecimal() else -1
+        return self._tasks[index] if 0 <= index < len(self._tasks) else None
+
+    def _opened(self, number: str, task: Task) -> Frame:
+        return self._frames.setdefault(number, Frame(task, task.probe.limit, task.probe.timeout))
 
     def _on_stderr(self, data: bytes) -> None:
-        room = self._error_frame.stderr if self._error_frame is not None else self._noise
-        if len(room) < _STDERR_LIMIT:
-            room += data[: _STDERR_LIMIT - len(room)]
+        if self._error_frame is not None:
+            self._error_frame.take_stderr(data)
+        else:
+            keep(self._noise, data)
 
-    def _on_stderr_mark(self, words: list[str]) -> None:
+    def _on_stderr_mark(self, words: list[str], size: int) -> None:
+        if self._error_frame is not None:
+            self._error_frame.stderr_size += size
         match words:
-            case ["begin", number] if number.isdecimal() and 0 < int(number) <= len(self._tasks):
+            case ["begin", number] if (task := self._task(number)) is not None:
                 # stderr may run ahead of stdout: its frame waits here for its begin
-                task = self._tasks[int(number) - 1]
                 if (task.scope, task.probe.name) not in self.results:
-                    self._error_frame = self._frames.setdefault(number, _Frame(task, time.monotonic()))
+                    self._error_frame = self._opened(number, task)
             case ["end", number, *_] if number in self._frames and self._error_frame is self._frames[number]:
                 frame = self._frames[number]
                 self._error_frame, frame.stderr_ended = None, True

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from driftscan import __version__
+from driftscan.errors import StoreError
 from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest
 from driftscan.model.opened import Roots, opened
@@ -18,7 +19,7 @@ from driftscan.scopes.base import Change, Probe, Since
 if TYPE_CHECKING:
     from driftscan.model.tree import Entry
 
-RULES = 2  # of what is looked at a second time: a new number, and everything is looked at again
+RULES = 3  # of what is looked at a second time: a new number, and everything is looked at again
 MARK = "/"  # key of the item of `files` that keeps, beside itself and for one night, how it was looked at
 _GRACE = 2.0  # seconds: a file changed so shortly before it was read may change again within the same tick of its clock
 _MOST = 2000  # paths that are kept to be looked at again
@@ -119,7 +120,7 @@ def known(before: Snapshot | None, first: Snapshot, looked: Looker | None, owner
         return None
     try:
         changes = list(changed(before, first))
-    except (KeyError, ValueError, StopIteration, RuntimeError):  # a tree that its host has garbled
+    except (KeyError, ValueError, StopIteration, RuntimeError, StoreError):  # garbled, by its host or by a disk
         return None
     told = {change.path for change in changes}
     for path in mark.asked - told:
@@ -211,15 +212,17 @@ def restless(first: Snapshot, looked: Looker, since: Iterable[Change] | None) ->
     if since is not None:
         entries = (change.after for change in since if change.after is not None)
     else:
-        entries = first.search.select(_late(limit), lambda _name, meta, _stats: meta[0] == _REGULAR)
+        entries = first.search.select(lambda _name, meta, _stats: meta[0] == _REGULAR, stats=_late(limit))
     return {entry.path for entry in entries if entry.meta[0] == _REGULAR and limit <= entry.ctime}
 
 
-def _late(limit: float) -> Callable[[bytes, bytes], bool]:
-    """Return a function that tells whether a stats object lists a ctime from `limit` on, within the same few hours."""
-    found = re.compile(rb"(?:^|\0)%s\d{4}\b" % str(int(limit))[:-4].encode())
-
-    def told(_tree: bytes, stats: bytes) -> bool:
-        return any(int(match[0].lstrip(b"\0")) >= int(limit) for match in found.finditer(stats))
-
-    return told
+def _late(limit: float) -> Callable[[bytes], bool]:
+    """Return a function that tells whether a stats object lists a ctime from `limit` on, wherever the clock stands."""
+    digits = str(max(0, int(limit)))
+    pattern = ""
+    for after, digit in enumerate(reversed(digits)):  # a higher digit here and any behind it, or this one and so on
+        higher = rf"[{int(digit) + 1}-9]\d{{{after}}}|" if digit != "9" else ""
+        pattern = f"(?:{higher}{digit}{pattern})"
+    longer = rf"[1-9]\d{{{len(digits)},}}"
+    found = re.compile(rf"(?:^|\0)(?:{pattern}|{longer})".encode())
+    return lambda stats: found.search(stats) is not None

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from driftscan.collect.bundle import Consumer, Task, new_nonce, program
-from driftscan.collect.frames import BundleSink
+from driftscan.collect.frames import ROOM, BundleSink
 from driftscan.errors import TransportError
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.transport.base import CommandTimeout, Privilege, Transport
 from driftscan.transport.replay import save
 from driftscan.transport.run import run
+from driftscan.transport.shell import CLEAN_SHELL
 
 Results = dict[tuple[str, str], ProbeResult]
+_PATIENCE = 300.0  # seconds that probes which do not end may cost together, besides the longest
+_LEAST_PATIENCE = 10.0  # seconds that each gets when they are used up
 NOT_RUN = "not run"  # how the detail of a probe begins that never had its chance
 Watch = Callable[[str], None]  # told the scope that is being looked at, whenever something arrives
 
@@ -29,8 +32,10 @@ class Link:
 class _Watched(BundleSink):
     """A sink that says how it gets on."""
 
-    def __init__(self, tasks: Sequence[Task], nonce: str, watch: Watch, *, tty: bool) -> None:
-        super().__init__(tasks, nonce, tty=tty)
+    def __init__(
+        self, tasks: Sequence[Task], nonce: str, watch: Watch, *, tty: bool, room: int, patience: float
+    ) -> None:
+        super().__init__(tasks, nonce, tty=tty, room=room, patience=patience)
         self._watch = watch
 
     def stdout(self, data: bytes) -> None:
@@ -47,15 +52,22 @@ def run_tasks(link: Link, tasks: Sequence[Task], watch: Watch) -> Results:
     taken = {_name(task): _Tee(task.consumer) for task in tasks if task.consumer and link.record}
     left = [replace(task, consumer=taken.get(_name(task), task.consumer)) for task in tasks]
     results: Results = {}
+    room, longest = ROOM, max((task.probe.timeout for task in tasks), default=0.0)
+    bare = False
     while left:
         nonce = new_nonce()
-        sink = _Watched(left, nonce, watch, tty=link.privilege.tty)
-        lost = _run_bundle(link, left, nonce, sink)
+        patience = max(_PATIENCE + longest - _waited(results), _LEAST_PATIENCE)
+        sink = _Watched(left, nonce, watch, tty=link.privilege.tty, room=room, patience=patience)
+        lost = _run_bundle(link, left, nonce, sink, bare=bare)
         results |= sink.results
+        room = sink.room
         if sink.left == left:
+            if sink.greeted and not bare:
+                bare = True
+                continue
             if not results:
-                raise lost or TransportError(_silent(sink))
-            results |= {_name(task): _unrun(task, str(lost or _silent(sink))) for task in left}
+                raise _why_silent(link, sink, lost)
+            results |= {_name(task): _unrun(task, str(_why_silent(link, sink, lost))) for task in left}
             break
         left = sink.left
     if link.record is not None:
@@ -67,7 +79,7 @@ def run_tasks(link: Link, tasks: Sequence[Task], watch: Watch) -> Results:
 def run_more_tasks(link: Link, tasks: Sequence[Task], watch: Watch) -> Results:
     """Run every task, on a host that has shown something already: a lost connection costs these tasks alone."""
     try:
-        return run_tasks(link, tasks, watch)
+        return run_tasks(link, tasks, watch) if tasks else {}
     except TransportError as error:
         return {_name(task): _unrun(task, str(error)) for task in tasks}
 
@@ -84,14 +96,21 @@ class _Tee:
         self._consumer(chunk)
 
 
-def _run_bundle(link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink) -> TransportError | None:
+def _waited(results: Results) -> float:
+    """Return the seconds that went by with probes that did not end."""
+    return sum(result.seconds for result in results.values() if result.outcome is Outcome.TIMEOUT)
+
+
+def _run_bundle(
+    link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink, *, bare: bool
+) -> TransportError | None:
     """Run one bundle as far as it comes; return what ended it early."""
     root = link.transport.root
     try:
-        script = program(tasks, nonce, root, tty=link.privilege.tty)
-        code = run(link.transport, "sh", sink, stdin=script, privilege=link.privilege, hold=True)
+        script = program(tasks, nonce, root, tty=link.privilege.tty, bare=bare)
+        code = run(link.transport, CLEAN_SHELL, sink, stdin=script, privilege=link.privilege, hold=True)
     except CommandTimeout as error:
-        sink.finish(Outcome.TIMEOUT, f"no end after {sink.current.probe.timeout:g} s" if sink.current else str(error))
+        sink.finish(Outcome.TIMEOUT)
         return error
     except TransportError as error:
         sink.finish(Outcome.FAILED, str(error))
@@ -100,11 +119,17 @@ def _run_bundle(link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink)
     return None
 
 
-def _silent(sink: BundleSink) -> str:
-    said = sink.noise.splitlines()
-    return "the host ran no probe" + (
-        f": {said[-1][:200]}" if said else "; is its login shell restricted to a command?"
-    )
+def _why_silent(link: Link, sink: BundleSink, lost: TransportError | None) -> TransportError:
+    """Say why not even the first probe began: what ended it, or else what the login said instead."""
+    said = f": {sink.last_words}" if sink.last_words else ""
+    if isinstance(lost, CommandTimeout) and not sink.greeted and not link.privilege.sudo:
+        return CommandTimeout(
+            f"the host's login did not come to the first probe{said}",
+            hint="does a login file of the account wait, or read what is meant for the shell?",
+        )
+    if lost is not None:
+        return lost
+    return TransportError(f"the host ran no probe{said}", hint="is the account restricted to a command or to no shell?")
 
 
 def _name(task: Task) -> tuple[str, str]:

@@ -1,8 +1,10 @@
 """The second look: at files that the survey made interesting, less what is known of them from the last snapshot."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from driftscan.collect import attributes, reuse, selection, survey
 from driftscan.collect.bundle import Task
@@ -53,28 +55,49 @@ def follows(
     return made
 
 
-def second_look(
-    link: Link,
-    following: Follows,
-    tree: Tree,
-    first: Snapshot,
-    watch: Callable[[str], None],
-    *,
-    full: bool,
-) -> Results:
-    """Look again: at the attributes of the paths that the survey made interesting, and at what scopes follow up."""
-    tasks = [Task(name, probe) for name, (probes, _) in following.items() for probe in probes]
+@contextmanager
+def hashing(
+    link: Link, tree: Tree, first: Snapshot, watch: Callable[[str], None], *, full: bool
+) -> Iterator[Callable[[], Results]]:
+    """Choose the files that are looked at again, and have their digests made while the block runs.
+
+    Gives a function that waits for them: content is read, while others read inodes and what they show is parsed.
+    """
     if tree.plan is not None and first.tree:
         tree.chosen = _chosen(tree, first, full=full)
+    tasks = [Task(_FILES, probe) for probe in attributes.digests(tree.chosen)] if tree.chosen is not None else []
+    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:
+        running = pool.submit(run_more_tasks, link, tasks, watch) if tasks else None
+
+        @cache
+        def made() -> Results:
+            results = running.result() if running is not None else {}
+            return results | run_more_tasks(link, _refused(tasks, results), watch)
+
+        try:
+            yield made
+        except BaseException:
+            link.transport.close()  # ends what runs, so that the pool can be left
+            raise
+
+
+def second_look(
+    link: Link, following: Follows, tree: Tree, watch: Callable[[str], None], hashed: Callable[[], Results]
+) -> Results:
+    """Look again at the inodes of files, and at what scopes follow up; a host may want to end the hashing first."""
+    tasks = [Task(name, probe) for name, (probes, _) in following.items() for probe in probes]
+    if tree.chosen is not None:
         tasks += [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)]
-    hashing = [task for task in tasks if task.probe.name.startswith("digest")]
-    others = [task for task in tasks if task not in hashing]
-    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:  # reads content, while the others read inodes
-        digests = pool.submit(run_more_tasks, link, hashing, watch) if hashing else None
-        results = run_more_tasks(link, others, watch) if others else {}
-        results |= digests.result() if digests else {}
-    refused = [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
-    return results | (run_more_tasks(link, refused, watch) if refused else {})  # one after the other, now
+    results = run_more_tasks(link, tasks, watch)
+    again = _refused(tasks, results)
+    if again:
+        hashed()
+    return results | run_more_tasks(link, again, watch)
+
+
+def _refused(tasks: Sequence[Task], results: Results) -> list[Task]:
+    """Return what had no session beside another one."""
+    return [task for task in tasks if results[task.scope, task.probe.name].detail.startswith(NOT_RUN)]
 
 
 def _chosen(tree: Tree, first: Snapshot, *, full: bool) -> selection.Selection:

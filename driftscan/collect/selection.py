@@ -15,12 +15,13 @@ from driftscan.model.tree import Entry, listing, walk
 from driftscan.scopes.base import Change
 
 _HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
-_HASHED = 25_000  # files among no packaged ones that are hashed
-_HASHED_BYTES = 512 << 20  # of these together
-_ATTRIBUTE_LIMIT = 25_000  # paths that no package owns of which flags, ACLs and attributes are looked at
+_HASHED = 4_000  # files among no packaged ones that are hashed
+_HASHED_BYTES = 64 << 20  # of these together
+_ATTRIBUTE_LIMIT = 8_000  # paths that no package owns of which flags, ACLs and attributes are looked at
 _GRACE = 2.0  # seconds by which a package's files may be younger than a note of their unpacking in whole seconds
 
 _REGULAR = ord("f")
+_PROGRAM = 84  # bytes of the smallest program that the kernel loads, two headers: with less, capabilities do nothing
 _EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
 _LISTS_EXECUTABLE = re.compile(rb"\0" + _EXECUTABLE.pattern)
 _LISTS_CHILD = re.compile(rb"\0[0-9a-f]{64}\0")
@@ -218,7 +219,7 @@ def _look_into(
 ) -> None:
     """Go through directories without anything packaged, topmost first, as long as there is room for what is found.
 
-    Executables are wanted wherever they are: after that only objects that list one are opened.
+    Programs are wanted wherever they are: after that only objects that list an executable are opened.
     """
     level = foreign
     while level:
@@ -239,9 +240,10 @@ def _look_into(
                     others.append(path)
                 if meta[0] != _REGULAR:
                     continue
-                if _EXECUTABLE.match(meta):
+                size = int(meta.split(b" ", 4)[3])
+                if (room or size >= _PROGRAM) and _EXECUTABLE.match(meta):
                     chosen.executables.append(path)
-                if hashing and (size := int(meta.split(b" ", 4)[3])) <= _HASH_LIMIT and wish.steady(path):
+                if hashing and size <= _HASH_LIMIT and wish.steady(path):
                     chosen.hash_stranger(path, size)
         level = below
 

@@ -2,16 +2,34 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from driftscan.collect.bundle import TooMuchError
+from driftscan.collect.records import all_sound, is_sound
+from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.text import shown, text
-from driftscan.model.tree import TreeBuilder
+from driftscan.model.tree import Record, TreeBuilder
 from driftscan.scopes.base import Probe
 
-_FORMAT = r"%p\0%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"
+_FACTS = r"%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"
+_FULL = rf"-printf '%p\0{_FACTS}'"
+# Most paths are of what is no directory, and lies in the one named last at that depth: a third less is sent.
+_SHORT = rf"\( -type d {_FULL} -o -printf '/%d/%f\0{_FACTS}' \)"
 _TIMEOUT = 1800.0  # seconds for one filesystem
 _LIMIT = 8 << 30  # bytes of records of one filesystem
+_ROOM = 1 << 30  # bytes of this machine's memory for all files of a host: some ten million
+_LONGEST = 1 << 18  # bytes of one record
+_STRANGE = 1000  # records that find never prints, after which nothing is believed any more
+_MOUNTS = 10_000
+_NUMBERS = re.compile(
+    rb"\s*([0-9a-f]{1,8})" + rb" (\d{1,20})" * 3 + rb" (-?\d{1,20})" * 2 + rb" (\d{1,20})" * 2 + rb"\s*"
+)
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
+_COMPLAINT = re.compile(rb"(?:[^ :]*/)?find: (.*): ([A-Za-z][^:]*)")  # what find says of what it could not look into
+_CLOSED = {b"Permission denied", b"Operation not permitted"}
+_ESCAPED = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_HEARD = 1 << 16  # bytes of a probe's stderr that are kept
 # Of the filesystem types without a block device (`nodev`), these hold files of this machine; the rest is made up by
 # the kernel or comes over the network.
 _OWN = {b"overlay", b"tmpfs", b"zfs", b"ubifs", b"rootfs", b"bcachefs"}
@@ -51,7 +69,7 @@ class _Mount:
 def plan(data: bytes, root: bytes = b"") -> Plan:
     """Make a plan from what the probe `mounts` shows; `root` is the mounted root of an image, else b""."""
     mountinfo, filesystems, gnu = (data.split(b"\0") + [b""] * 3)[:3]
-    nodev = {line.split()[-1] for line in filesystems.splitlines() if line.startswith(b"nodev")}
+    nodev = _nodev(filesystems) or set(_without_device(mountinfo))
     mounts = _below(_parse_mounts(mountinfo), root)
     skipped = {mount.path: why for mount in mounts.values() if (why := _why_not(mount, nodev, mounts))}
     inside = {path for path in skipped for other in skipped if path.startswith(other + b"/")}
@@ -71,8 +89,21 @@ def plan(data: bytes, root: bytes = b"") -> Plan:
     return Plan(tuple(walks), topmost, gnu == b"gnu")
 
 
-def _parse_mounts(mountinfo: bytes) -> Iterable[_Mount]:
+def _nodev(filesystems: bytes) -> set[bytes]:
+    return {line.split()[-1] for line in filesystems.splitlines() if line.startswith(b"nodev")}
+
+
+def _without_device(mountinfo: bytes) -> Iterable[bytes]:
+    """Yield the types of what is mounted from no device: for a /proc that does not list the kernel's filesystems."""
     for line in mountinfo.splitlines():
+        before, _, after = line.partition(b" - ")
+        fields, words = before.split(b" "), after.split(b" ")
+        if fields[2:3] and fields[2].startswith(b"0:") and words[1:] and not words[1].startswith(b"/dev/"):
+            yield words[0]
+
+
+def _parse_mounts(mountinfo: bytes) -> Iterable[_Mount]:
+    for line in mountinfo.splitlines()[:_MOUNTS]:
         fields = line.split(b" ")
         if len(fields) < 9 or b"-" not in fields:
             continue
@@ -145,14 +176,49 @@ def quote(path: bytes) -> str:
     return "'" + path.decode("utf-8", "surrogateescape").replace("'", "'\\''") + "'"
 
 
+def walk_name(walk: Walk) -> str:
+    """Return the name of the probe that walks one filesystem."""
+    return f"walk {_name(walk.path)}"
+
+
+def with_names(walk: Walk, result: ProbeResult) -> ProbeResult:
+    """Return the result of a walk with each directory that find could not look into, and not only with the last."""
+    if result.outcome not in {Outcome.DENIED, Outcome.FAILED}:
+        return result
+    files, strange = [], []
+    for line in result.stderr.splitlines():
+        if match := _COMPLAINT.fullmatch(line):
+            path, why = _unquoted(match[1]), match[2]
+            place = path if path.startswith(b"/") else b"/" + b"/".join(part for part in (walk.path, path[2:]) if part)
+            files.append(HostFile(place, Outcome.DENIED if why in _CLOSED else Outcome.FAILED))
+        else:
+            strange.append(line)
+    if not files or (strange and len(result.stderr) < _HEARD):
+        return replace(result, files=tuple(files))
+    cut = "more than can be named" if len(result.stderr) >= _HEARD else ""
+    outcome = max((file.outcome for file in files), key=lambda one: one.badness)
+    return replace(result, outcome=outcome, files=tuple(files), detail=cut)
+
+
+def _unquoted(name: bytes) -> bytes:
+    """Return a path as GNU's find quotes it in the C locale; busybox does not."""
+    if len(name) < 2 or name[:1] != b"'" or name[-1:] != b"'":
+        return name
+    return _ESCAPED.sub(
+        lambda found: bytes([int(found[1], 8) & 0xFF]) if found[1].isdigit() else _LETTERS.get(found[1], found[1]),
+        name[1:-1],
+    )
+
+
 def walk_probe(walk: Walk, made: Plan, separator: str) -> Probe:
     """Return the probe that walks one filesystem; `separator` is a random word, for hosts whose stat has no NUL."""
     top = f'"$R"/{quote(walk.path)}'
     script = (
         f"[ ! -f {top} ] || exit 0  # a file can be a mount, and its directory's walk shows it\ncd {top} || exit 1\n"
     )
-    script += _tools(made, separator) + (_around(walk) if walk.avoid else "ds_tree .") + '\n[ -z "$ds_bad" ]'
-    return Probe(f"walk {_name(walk.path)}", script, tools=("find",), timeout=_TIMEOUT, limit=_LIMIT)
+    script += _tools(made, separator, _FULL if walk.avoid else _SHORT)
+    script += (_around(walk) if walk.avoid else "ds_tree .") + '\n[ -z "$ds_bad" ]'
+    return Probe(walk_name(walk), script, tools=("find",), timeout=_TIMEOUT, limit=_LIMIT)
 
 
 def _around(walk: Walk) -> str:
@@ -188,21 +254,27 @@ def _directly(directory: bytes, paths: set[bytes]) -> set[bytes]:
     return {path for path in paths if path.rpartition(b"/")[0] == directory}
 
 
-def _tools(made: Plan, separator: str) -> str:
+def _tools(made: Plan, separator: str, form: str) -> str:
     """Define ds_tree and ds_one, which print the records of whole trees and of one path and set ds_bad if they fail."""
+    able = ""
     if made.gnu:
-        find = f"-printf '{_FORMAT}' || ds_bad=1"
-        tree = f'find "$@" -xdev -ignore_readdir_race {find}'
-        one = f'find "$@" -maxdepth 0 {find}'
+        tree = f'find "$@" -xdev -ignore_readdir_race {form} || ds_bad=1'
+        one = f'find "$@" -maxdepth 0 {_FULL} || ds_bad=1'
     else:
-        # The status that counts is find's, which stands before the pipe: it goes round it.
+        # Both statuses count: find's stands before the pipe and goes round it, and so does that of xargs, for whom a
+        # path that has vanished meanwhile is no failure.
         stat = f'QUOTING_STYLE=literal xargs -0 stat -c "%f %u %g %s %Y %Z %i %h {separator}%n{separator}%N{separator}"'
         tree, one = (
-            f'{{ ds_code=$({{ {{ find "$@" {limit} -print0; echo $? >&5; }} | {stat} >&4; }} 5>&1); }} 4>&1\n'
+            f'{{ ds_code=$({{ {{ find "$@" {limit} -print0; echo $? >&5; }} | {{\n{stat} >&4\n'
+            "case $? in 0 | 123) ;; *) echo stopped >&5 ;; esac; }; } 5>&1); } 4>&1\n"
             '[ "$ds_code" = 0 ] || ds_bad=1'
             for limit in ("-xdev", "-maxdepth 0")
         )
-    return f"ds_bad=\nds_tree() {{\n{tree}\n}}\nds_one() {{\n{one}\n}}\n"
+        able = (
+            "[ -n \"$(printf '/\\000' | xargs -0 stat -c %f 2>/dev/null)\" ] ||"
+            " { ds_lack 'xargs -0 or stat -c'; exit 1; }\n"
+        )
+    return f"{able}ds_bad=\nds_tree() {{\n{tree}\n}}\nds_one() {{\n{one}\n}}\n"
 
 
 class Survey:
@@ -215,9 +287,11 @@ class Survey:
         self._rest: list[bytes] = []
         self._tail = b""
         self._begun = False
+        self._garbled = False
+        self._strange = 0
 
     def __call__(self, chunk: bytes) -> None:
-        """Take the next bytes of the walk's output."""
+        """Take the next bytes of the walk's output; raises TooMuchError when it cannot be a list of files."""
         if not self._begun:
             self._begun = True
             self._builder.begin(self._prefix)
@@ -225,11 +299,15 @@ class Survey:
             self._take_stat(chunk)
         else:
             self._take_find(chunk)
+        if len(self._tail) > _LONGEST:
+            raise TooMuchError("printed a record that does not end")
+        if self._builder.held > _ROOM:
+            raise TooMuchError(f"lists more files than {_ROOM >> 20} MiB hold")
 
     @property
     def cut(self) -> bool:
-        """Whether the output ended in the middle of a record."""
-        return bool(self._tail.strip() or self._rest)
+        """Whether the output ended in the middle of a record, or one of them was none."""
+        return self._garbled or bool(self._tail.strip() or self._rest)
 
     def _take_find(self, chunk: bytes) -> None:
         parts = (self._tail + chunk).split(b"\0")
@@ -238,22 +316,39 @@ class Survey:
             parts = self._rest + parts
         whole = len(parts) // 4 * 4
         self._rest = parts[whole:]
-        fields = iter(parts[:whole])
-        records = zip(fields, fields, fields, fields, strict=True)
+        paths, metas, stats, links = (parts[field:whole:4] for field in range(4))
+        self._give(list(zip(paths, metas, stats, links, strict=True)), sound=all_sound(paths, metas, stats))
+
+    def _give(self, records: list[Record], *, sound: bool) -> None:
+        """Hand records to the builder, but not those that find never prints."""
+        if not sound:
+            told = len(records)
+            records = [record for record in records if is_sound(record)]
+            self._strange += told - len(records)
+            self._garbled = self._garbled or len(records) < told
+            if self._strange > _STRANGE:
+                raise TooMuchError("does not print what find prints")
         prefix = self._prefix + b"/" if self._prefix else b""
-        self._builder.add([(prefix + path[2:], meta, stats, link) for path, meta, stats, link in records])
+        self._builder.add(
+            [
+                (path if path.startswith(b"/") else prefix + path[2:], meta, stats, link)
+                for path, meta, stats, link in records
+            ]
+        )
 
     def _take_stat(self, chunk: bytes) -> None:
         parts = (self._tail + chunk).split(self._separator)
         whole = (len(parts) - 1) // 3 * 3
         self._tail = self._separator.join(parts[whole:])
         fields = iter(parts[:whole])
-        prefix = self._prefix + b"/" if self._prefix else b""
-        self._builder.add(
-            (prefix + path[2:], *facts, _target(path, told))
-            for numbers, path, told in zip(fields, fields, fields, strict=True)
-            if (facts := _stat_facts(numbers)) is not None
-        )
+        records = []
+        for numbers, path, told in zip(fields, fields, fields, strict=True):
+            facts = _stat_facts(numbers)
+            if facts is None:
+                self._garbled = True
+            else:
+                records.append((path, *facts, _target(path, told)))
+        self._give(records, sound=all(map(is_sound, records)))
 
 
 def _target(path: bytes, told: bytes) -> bytes:
@@ -266,13 +361,10 @@ def _target(path: bytes, told: bytes) -> bytes:
 
 def _stat_facts(numbers: bytes) -> tuple[bytes, bytes] | None:
     """Turn `stat -c "%f %u %g %s %Y %Z %i %h"` into the two fields that find prints; None if it is not that."""
-    fields = numbers.split()
-    if len(fields) != 8 or not all(field.isdigit() for field in fields[1:]):
+    match = _NUMBERS.fullmatch(numbers)
+    if match is None:
         return None
-    raw, uid, gid, size, mtime, ctime, inode, links = fields
-    try:
-        mode = int(raw, 16)
-    except ValueError:
-        return None
+    raw, uid, gid, size, mtime, ctime, inode, links = match.groups()  # a time before 1970 is below 0
+    mode = int(raw, 16)
     kind = _TYPES.get(mode >> 12, b"U")
     return b"%s%o %s %s %s %s" % (kind, mode & 0o7777, uid, gid, size, mtime), b"%s %s %s" % (ctime, inode, links)

@@ -52,16 +52,23 @@ def _matched(
 def _changes(sides: Sides, mine: Item, theirs: Item, told: frozenset[str]) -> tuple[Change, ...]:
     """Return the attributes that differ.
 
-    One that a side does not speak of was not looked at by that driftscan; one that only describes may be unknown.
+    One that a side does not speak of was not looked at by that driftscan; one that only describes may be unknown, and
+    so may any on a side that did not see the scope whole.
     """
     old, new = mine.attributes, theirs.attributes
     if old == new:
         return ()
     golden = {column.name for column in scopes()[mine.scope].columns if column.golden}
+    blind = sides.blind(mine.scope)
+
+    def unknown(name: str) -> bool:
+        values = zip((old[name], new[name]), blind, strict=True)
+        return any(value is None and (name not in golden or unseen) for value, unseen in values)
+
     found = [
         Change(name, old[name], new[name])
         for name in sorted(old.keys() & new.keys() & told)
-        if not sides.equal(old[name], new[name]) and not (None in (old[name], new[name]) and name not in golden)
+        if not sides.equal(old[name], new[name]) and not unknown(name)
     ]
     flapping = sides.flapping(mine) | sides.flapping(theirs) if found else frozenset()
     return tuple(change for change in found if change.attribute not in flapping)

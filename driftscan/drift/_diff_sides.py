@@ -60,6 +60,11 @@ class Sides:
         mine, theirs = (f"{one.taken:%Y-%m-%dT%H:%M:%SZ}" for one in (self.before, self.after))
         return mine, theirs
 
+    def blind(self, scope: str) -> tuple[bool, bool]:
+        """Whether the sides have not seen a scope whole: nothing is then not there, it may only not be known."""
+        first, second = (one.coverage.get(scope) for one in (self.before, self.after))
+        return first is None or not first.outcome.seen, second is None or not second.outcome.seen
+
     def equal(self, old: Json, new: Json) -> bool:
         """Whether two values are the same, or are so but for names of their own."""
         if old == new or not self.own:

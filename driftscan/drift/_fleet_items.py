@@ -62,7 +62,11 @@ def _odds(members: Sequence[Member], scope: str, thing: _Thing, columns: Mapping
         yield Odd(scope, thing.key, "", presence(list(thing.have), lack), unknown)
     there = [member for member in members if member.host in thing.have]
     for name, golden in columns.items():
-        known = [(one, value) for one in there for value in _values(thing.have[one.host], name, golden=golden)]
+        known = [
+            (one, value)
+            for one in there
+            for value in _values(thing.have[one.host], name, golden=golden and one.whole(scope))
+        ]
         if all(value == known[0][1] for _, value in known[1:]):
             continue
         groups = grouped({one.host: (value, one.identity.neutral_json(value)) for one, value in known})

@@ -93,7 +93,7 @@ class _Seen:
         self.specials: list[Entry] = []
         self.linked: dict[tuple[bytes, bytes], list[Entry]] = defaultdict(list)
         self.names: dict[bytes, list[Entry]] = defaultdict(list)
-        for entry in view.snapshot.search.select(_may_tell, _tells):
+        for entry in view.snapshot.search.select(_tells, tree=_may_list, stats=_LISTS_LINKED.search):
             path, kind = entry.path, entry.meta[:1]
             folder, _, name = path.rpartition(b"/")
             if _is_hostile(name):
@@ -108,10 +108,9 @@ class _Seen:
                 self.specials.append(entry)
 
 
-def _may_tell(tree: bytes, stats: bytes) -> bool:
+def _may_list(tree: bytes) -> bool:
     return (
         _LISTS_SPECIAL.search(tree) is not None
-        or _LISTS_LINKED.search(stats) is not None
         or tree.startswith((b"-", b" ", b"..."))
         or any(needle in tree for needle in _NEEDLES)
         or len(tree.translate(None, _CONTROL)) < len(tree)

@@ -39,6 +39,9 @@ class Directories:
 
     def list(self, path: bytes) -> Mapping[bytes, Entry]:
         """Return what the directory `path` (b"" or b"/" is the root) lists, by name; nothing if it is none."""
+        known = self._known.get(path)
+        if known is not None:
+            return known
         path = path.rstrip(b"/")
         above, missing = path, []
         while above and above not in self._known and above not in self._closed:

@@ -37,14 +37,19 @@ def _keep_all(data: bytes) -> str:
 
 
 def raw(value: str) -> bytes:
-    """Return the bytes that `text` was given."""
+    """Return the bytes that `text` was given; what a person typed in no UTF-8 is what was typed."""
     if not _PRIVATE_CHARS.search(value):
-        return value.encode()
+        return value.encode("utf-8", "surrogateescape")
     out = bytearray()
     for char in value:
         code = ord(char) - _PRIVATE
-        out += bytes([code]) if 0 <= code <= 0xFF else char.encode()
+        out += bytes([code]) if 0 <= code <= 0xFF else char.encode("utf-8", "surrogateescape")
     return bytes(out)
+
+
+def number(value: str) -> int | None:
+    """Return the number that a host has written; None where it has not: only ASCII digits, no more than 18."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
 
 
 def shown(value: str) -> str:

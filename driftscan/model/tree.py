@@ -16,21 +16,20 @@ Formats, each field NUL-terminated, entries of one directory in the order of the
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import blake2b
 from typing import Literal, NamedTuple
+
+from driftscan.model.objects import Objects
 
 _INLINE = 64  # entries of a subtree that is listed inside its parent's object
 _DIRECTORY = ord("d")
 _LINK = ord("l")
+_LINE_COST, _LINK_COST = 350, 300  # bytes of memory
 _MORE = (_DIRECTORY, _LINK)  # kinds whose entry has a third field
 
-Record = tuple[bytes, bytes, bytes, bytes]  # path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target
+# Path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target. Of what is no directory the path may be told
+# as "/DEPTH/NAME", where DEPTH counts from the walk's root: in the order of a walk that says it all.
+Record = tuple[bytes, bytes, bytes, bytes]
 _Line = tuple[bytes, bytes, bytes]  # name, its part of the tree object, its part of the stats object
-
-
-def digest(data: bytes) -> bytes:
-    """Return the 32-byte name under which an object is kept."""
-    return blake2b(data, digest_size=32).digest()
 
 
 class Entry(NamedTuple):
@@ -89,7 +88,7 @@ class Built(NamedTuple):
 
     tree: bytes
     stats: bytes
-    objects: dict[bytes, bytes]
+    objects: Mapping[bytes, bytes]
     entries: int
 
 
@@ -115,7 +114,7 @@ class TreeBuilder:
     """
 
     def __init__(self) -> None:
-        self.objects: dict[bytes, bytes] = {}
+        self.objects = Objects()
         self.links: dict[bytes, bytes] = {}  # absolute path -> target, of every symbolic link
         self.strays = 0  # records whose directory was never opened: the walk was cut or garbled
         self._stack: list[_Directory] = []
@@ -128,33 +127,59 @@ class TreeBuilder:
 
     def add(self, records: Iterable[Record]) -> None:
         """Take the next records of the walk in hand."""
-        stack = self._stack
-        root, top = stack[0].path, stack[-1]
-        here, append = top.path, top.lines.append
+        here, near, append = self._in_hand()
         for path, meta, stats, link in records:
-            parent, _, name = path.rpartition(b"/")
-            if parent != here or not name:
-                if path == root or not name:
-                    stack[0].meta, stack[0].stats = _directory_parts(meta, stats)
-                    continue
-                if not self._rewind(parent):
+            kind = meta[0]
+            if path.startswith(near) and kind != _DIRECTORY:
+                name = path[len(near) :]
+                if not name or b"/" in name:
                     self.strays += 1
                     continue
-                here, append = stack[-1].path, stack[-1].lines.append
-            kind = meta[0]
+            else:
+                parent, _, name = path.rpartition(b"/")
+                if parent != here or not name:
+                    if not self._reach(path, meta, stats):
+                        continue
+                    here, near, append = self._in_hand()
             if kind == _DIRECTORY:
-                top = self._open(path, name, meta, stats)
-                here, append = top.path, top.lines.append
+                self._open(path, name, meta, stats)
+                here, near, append = self._in_hand()
             elif kind == _LINK:
                 append((name, b"%s\0%s\0>%s\0" % (name, meta, link), stats + b"\0"))
-                self.links[b"/" + path] = link
+                self.links[b"/%s/%s" % (here, name) if here else b"/" + name] = link
             else:
                 append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
+
+    def _in_hand(self) -> tuple[bytes, bytes, Callable[[_Line], None]]:
+        """Return the path of the directory in hand, how paths in it begin, and what takes its lines."""
+        top = self._stack[-1]
+        return top.path, b"/%d/" % len(self._stack), top.lines.append
+
+    def _reach(self, path: bytes, meta: bytes, stats: bytes) -> bool:
+        """Make the directory that `path` lies in the one in hand; False where none is open, or `path` is the root."""
+        root, directory = self._stack[0], meta[0] == _DIRECTORY
+        if path.startswith(b"/"):
+            found = not directory and self._rise(path)
+        elif path == root.path or not path or path.endswith(b"/"):
+            found = False
+            if directory:
+                root.meta, root.stats = _directory_parts(meta, stats)
+                return False
+        else:
+            found = self._rewind(path.rpartition(b"/")[0])
+        self.strays += not found
+        return found
 
     @property
     def entries(self) -> int:
         """How many records have been taken, but for those of walks that have ended."""
         return sum(directory.total + len(directory.lines) for directory in tuple(self._stack))
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory all this takes, roughly."""
+        waiting = sum(len(directory.lines) for directory in (*self._stack, *self._mounts.values()))
+        return self.objects.held + waiting * _LINE_COST + len(self.links) * _LINK_COST
 
     def finish(self) -> Built:
         """Return the tree below the root, which was begun with b""."""
@@ -163,24 +188,34 @@ class TreeBuilder:
         if root is None:
             return Built(b"", b"", {}, 0)
         tree, stats = _join(root.lines)
-        return Built(self._keep(tree), self._keep(stats), self.objects, root.total + len(root.lines))
+        return Built(self.objects.keep(tree), self.objects.keep(stats), self.objects, root.total + len(root.lines))
 
-    def _open(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> _Directory:
+    def _open(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> None:
         mounted = self._mounts.pop(path, None)
         if mounted is not None:
             mounted.meta, mounted.stats = _directory_parts(meta, stats)
             self._stack.append(mounted)
-            return mounted
-        directory = _Directory(path, name, *_directory_parts(meta, stats))
-        self._stack.append(directory)
-        return directory
+        else:
+            self._stack.append(_Directory(path, name, *_directory_parts(meta, stats)))
+
+    def _rise(self, path: bytes) -> bool:
+        """Close directories until `/DEPTH/NAME` is in the one in hand; False if it cannot be."""
+        depth, _, name = path[1:].partition(b"/")
+        if not (
+            name and b"/" not in name and depth.isdigit() and len(depth) < 6 and 0 < int(depth) <= len(self._stack)
+        ):
+            return False
+        while len(self._stack) > int(depth):
+            self._close()
+        return True
 
     def _rewind(self, parent: bytes) -> bool:
         """Close directories until `parent` is the one in hand; False, and nothing closed, if it is not open."""
         stack = self._stack
-        if not any(directory.path == parent for directory in reversed(stack)):
+        at = _depth(parent) - _depth(stack[0].path)
+        if not 0 <= at < len(stack) or stack[at].path != parent:
             return False
-        while stack[-1].path != parent:
+        while len(stack) > at + 1:
             self._close()
         return True
 
@@ -195,6 +230,9 @@ class TreeBuilder:
         """Hang into `directory` what is mounted there though its walk did not show the mount point (/dev/shm)."""
         for path in [path for path in self._mounts if path and path.rpartition(b"/")[0] == directory.path]:
             mounted = self._mounts.pop(path)
+            if not mounted.meta:  # its walk was garbled or cut before its own record: nobody knows what it is
+                self.strays += 1 + mounted.total + len(mounted.lines)
+                continue
             directory.lines.append(self._line(mounted))
             directory.total += mounted.total + len(mounted.lines)
 
@@ -203,14 +241,9 @@ class TreeBuilder:
         if done.total + len(done.lines) <= _INLINE:
             line = b"%s\0%s\0\0%s\0" % (done.name, done.meta, tree)
             return done.name, line, b"%s\0%s" % (done.stats, stats)
-        tree_name, stats_name = self._keep(tree).hex().encode(), self._keep(stats).hex().encode()
+        tree_name, stats_name = self.objects.keep(tree).hex().encode(), self.objects.keep(stats).hex().encode()
         line = b"%s\0%s\0%s\0" % (done.name, done.meta, tree_name)
         return done.name, line, b"%s %s\0" % (done.stats, stats_name)
-
-    def _keep(self, data: bytes) -> bytes:
-        name = digest(data)
-        self.objects[name] = data
-        return name
 
     def _end_walk(self) -> None:
         if not self._stack:
@@ -227,6 +260,10 @@ def _directory_parts(meta: bytes, stats: bytes) -> tuple[bytes, bytes]:
     """Move a directory's mtime to the stats, and leave its size out: they are the disk's own."""
     fields = meta.split(b" ")
     return b" ".join(fields[:3]), b"%s %s" % (stats, fields[-1])
+
+
+def _depth(path: bytes) -> int:
+    return path.count(b"/") + 1 if path else 0
 
 
 def _join(lines: list[_Line]) -> tuple[bytes, bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from driftscan.model.directories import Directories
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry
 from driftscan.scopes._places import elsewhere
@@ -34,6 +35,7 @@ _CHECKOUTS = frozenset({b".git", b".hg", b".svn", b".bzr"})
 _KIND_OF = {mark: kind for kind, marks in _KINDS.items() for mark in marks}
 _NAMES = frozenset(_KIND_OF) | _CHECKOUTS | {b"Procfile", b"pyvenv.cfg", b"current"}
 _ARCHIVES = (b".war", b".ear", b".jar")
+SOUGHT = Sought(_NAMES, _ARCHIVES)
 
 # Copies of others' work, caches, and what is hidden: marks in there are not this host's applications.
 _INSIDE = re.compile(
@@ -92,7 +94,7 @@ def may_tell(path: bytes) -> bool:
 def _marked(snapshot: Snapshot, directories: Directories) -> Iterator[tuple[bytes, bytes, str]]:
     """Yield every directory with a mark, the mark, and the kind that it tells ("" if none)."""
     foreign = elsewhere(snapshot)
-    entries = list(snapshot.search.named(_NAMES, _ARCHIVES))
+    entries = list(snapshot.search.named(*SOUGHT))
     venvs = {_parent(entry.path) for entry in entries if entry.path.endswith(b"/pyvenv.cfg")}
     for entry in entries:
         for path, mark, kind in _mark(directories, entry):

@@ -7,6 +7,10 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.text import shown, text
 from driftscan.scopes.base import Probe, Results
 
+# A line of a probe that reads what the kernel says of itself: nothing follows from its not being there in a /proc that
+# is not mounted, or with subset=pid only. Every whole one has a version.
+PROC_WHOLE = "[ -e /proc/version ] || ds_denied '/proc is not shown whole'"
+
 
 def whole_lines(data: bytes) -> list[bytes]:
     """Return the lines of `data` that end in a newline: a last one that does not was cut off, and could mislead."""

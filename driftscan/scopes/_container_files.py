@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from driftscan.model.redaction import redact, redact_argv
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 
 FILES = "storage"  # the probe that shows them
 _MOST = 400  # files that are read, and things that one file tells of
 _SIZE_LIMIT = 1 << 20
+SOUGHT = Sought(
+    frozenset(b"config.v2.json repositories.json containers.json volatile-containers.json images.json config".split()),
+    (b".xml", b".nspawn", b".container"),
+)
 
 
 class Machine(NamedTuple):
@@ -35,16 +40,7 @@ _Reader = Callable[[bytes, bytes], Sequence[Machine]]  # path, content; raises V
 
 def files_to_read(snapshot: Snapshot) -> list[bytes]:
     """Return the files of `snapshot` that tell of containers."""
-    names = (
-        b"config.v2.json",
-        b"repositories.json",
-        b"containers.json",
-        b"volatile-containers.json",
-        b"images.json",
-        b"config",
-    )
-    endings = (b".xml", b".nspawn", b".container")
-    found = snapshot.search.named(names, endings)
+    found = snapshot.search.named(*SOUGHT)
     paths = [entry.path for entry in found if entry.kind == "f" and entry.size <= _SIZE_LIMIT and _reader(entry.path)]
     return sorted(paths)[:_MOST]
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from driftscan.model.directories import Directories
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 
 # What an application of its own has too (bin, etc, lib, var below /opt/app); and what the root of a system alone has.
@@ -18,6 +19,7 @@ _CACHE = re.compile(
     rb"/(?:\.cache|\.npm|\.yarn|\.pnpm-store|\.bun/install|\.cargo/(?:git|registry)|\.rustup|go/pkg/mod|\.m2|\.gradle"
     rb"|\.composer/cache|\.ivy2|\.nuget|\.terraform\.d|\.vscode-server|\.cursor-server|var/cache)/"
 )
+ROOTS = Sought(frozenset({b"etc"}))
 Elsewhere = Callable[[bytes], bool]
 
 
@@ -51,7 +53,7 @@ def systems(snapshot: Snapshot) -> frozenset[bytes]:
 
 def _roots(snapshot: Snapshot) -> Iterator[bytes]:
     directories = snapshot.directories
-    for entry in snapshot.search.named((b"etc",)):
+    for entry in snapshot.search.named(*ROOTS):
         top = entry.path.rpartition(b"/")[0]
         if entry.kind == "d" and top and _is_root(directories, top):
             yield top

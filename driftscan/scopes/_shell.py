@@ -7,7 +7,8 @@ UNPRIVILEGED = r"""
 unprivileged() {
   nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'
   reader="$nobody --securebits=+no_setuid_fixup --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search"
-  if [ "$(id -u)" != 0 ]; then "$@"
+  uid=$(id -u)
+  if [ "${uid:-0}" != 0 ]; then "$@"
   elif $reader true 2>/dev/null; then HOME=/nonexistent $reader "$@"
   elif $nobody true 2>/dev/null; then HOME=/nonexistent $nobody "$@"
   elif chroot --userspec=65534:65534 --groups=65534 / true 2>/dev/null; then

@@ -184,7 +184,12 @@ def _sudo(results: Results, unparsed: dict[str, str]) -> Iterator[_Found]:
         facts = {"kind": "sudo-default", "file": default.file, "who": default.scope, "rule": setting}
         yield f"sudo-default {default.file}: Defaults{default.scope} {setting}", facts, None
     for file in found.files:
-        facts = {"kind": "sudoers-file", "file": file.file, "ignored": bool(file.why), "why": file.why}
+        facts = {
+            "kind": "sudoers-file",
+            "file": file.file,
+            "ignored": file.why if file.why is None else bool(file.why),
+            "why": file.why,
+        }
         yield f"sudoers-file {file.file}", facts, None
 
 

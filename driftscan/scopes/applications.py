@@ -10,7 +10,7 @@ from driftscan.model.ownership import resolve
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
 from driftscan.scopes import _application_files
-from driftscan.scopes._application_marks import Root, may_tell, roots
+from driftscan.scopes._application_marks import SOUGHT, Root, may_tell, roots
 from driftscan.scopes._common import blind_spots, show_files
 from driftscan.scopes.base import Change, Follow, ItemScope, Parsed, Probe, Results, Since, unless
 from driftscan.scopes.files import Names
@@ -169,5 +169,5 @@ SCOPE = ItemScope(
     name="applications",
     doc="Directories with software that nobody packaged: what it is, by what it was recognised, with what environment",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse, unless("applications", _concerns)),
+    follow=Follow(_probes, _parse, unless("applications", _concerns), (SOUGHT,)),
 )

@@ -9,6 +9,7 @@ from driftscan.model.discovery import modules
 from driftscan.model.item import Column, Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Outcome, ProbeResult
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry
 
@@ -27,7 +28,8 @@ class Probe:
       its outcome when it cannot be listed or is not there.
     - `ds_absent WORDS…`, `ds_denied WORDS…` end the probe with that outcome.
 
-    `tools` must all be on the host, else the outcome is absent. `accepts` are the exit codes that are no failure.
+    `tools` must all be on the host, else the outcome is absent; of the tools that every host should have (see
+    `bundle.sh`) it is failed, and none of them needs to be named but those that another program calls, as xargs does. `accepts` are the exit codes that are no failure.
     `timeout` is in seconds, `limit` in bytes of output. `live` probes need a running kernel: an image has none.
     No here-document may be used (bash writes it to /tmp), nor anything else that writes.
     """
@@ -131,12 +133,14 @@ class Follow:
 
     Both functions get the snapshot as it is after the first look: the file tree, its links, whose the paths are, and
     the items of every scope without a follow. What `parse` returns comes on top of what the scope's first look gave.
-    `again` says what is left to do where the host was scanned before; None: all of it.
+    `again` says what is left to do where the host was scanned before; None: all of it. `sought` is what they look for
+    in the tree by name, so that it is found in one pass for all scopes.
     """
 
     probes: Callable[[Snapshot], Sequence[Probe]]
     parse: Callable[[Snapshot, Results], Parsed]
     again: Callable[[Snapshot, Since], Again | None] = lambda _snapshot, _since: None
+    sought: Sequence[Sought] = ()
 
 
 def unless(scope: str, concerns: Callable[[Snapshot, Since], bool]) -> Callable[[Snapshot, Since], Again | None]:

@@ -7,6 +7,7 @@ from driftscan.model.directories import Directories
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.ownership import resolve
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 from driftscan.scopes._common import not_understood, numbered, shell_words
@@ -35,6 +36,7 @@ COLUMNS = (
 )
 
 _ENDINGS = (b".pem", b".crt", b".cer", b".der", b".cert")
+_SOUGHT = Sought(endings=_ENDINGS)
 _NAMED = (*_ENDINGS, b".key")
 _FILES = 500
 _SIZE_LIMIT = 1 << 20
@@ -132,7 +134,7 @@ def _candidates(snapshot: Snapshot) -> tuple[list[bytes], int]:
     ownership, others = snapshot.ownership, other_roots(snapshot)
     found = sorted(
         entry.path
-        for entry in snapshot.search.named((), _ENDINGS)
+        for entry in snapshot.search.named(*_SOUGHT)
         if entry.kind == "f"
         and 0 < entry.size <= _SIZE_LIMIT
         and not _PASSED.search(entry.path)
@@ -207,5 +209,5 @@ SCOPE = ItemScope(
     name="certificates",
     doc="X.509 certificates in files that no package owns: for whom, until when, who names them",
     columns=COLUMNS,
-    follow=Follow(probes, parse, unless("certificates", _concerns)),
+    follow=Follow(probes, parse, unless("certificates", _concerns), (_SOUGHT,)),
 )

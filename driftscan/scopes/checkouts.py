@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from driftscan.model.directories import Directories
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
 from driftscan.scopes._common import blind_spots, show_files, within
@@ -40,6 +41,7 @@ _LARGE = tuple(f"index {number}" for number in range(1, 9))
 _SHOWN = 4000  # files that are read: 6 s
 _READABLE = 1 << 20
 _OTHERS = {b".hg": ("hg", mercurial.HG_FILES), b".svn": ("svn", mercurial.SVN_FILES), b".bzr": ("bzr", ())}
+_SOUGHT = Sought(git.NAMES.union(_OTHERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class _Look:
 
 def _look(snapshot: Snapshot) -> _Look:
     foreign = elsewhere(snapshot)
-    found = snapshot.search.named(git.NAMES | _OTHERS.keys())
+    found = snapshot.search.named(*_SOUGHT)
     entries = [entry for entry in found if not foreign(entry.path) and not packaged(snapshot, entry.path)]
     entries.sort(key=lambda entry: (entry.path.count(b"/"), entry.path))
     directories = snapshot.directories
@@ -174,5 +176,5 @@ SCOPE = ItemScope(
     name="checkouts",
     doc="Working copies of git, Mercurial, Subversion and Bazaar: where from, at which commit, what was changed",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse, unless("checkouts", _concerns)),
+    follow=Follow(_probes, _parse, unless("checkouts", _concerns), (_SOUGHT,)),
 )

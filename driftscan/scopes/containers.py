@@ -7,7 +7,7 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 from driftscan.scopes._common import file_calls, numbered
-from driftscan.scopes._container_files import FILES, Machine, files_to_read, machines_in_tree, read, tells
+from driftscan.scopes._container_files import FILES, SOUGHT, Machine, files_to_read, machines_in_tree, read, tells
 from driftscan.scopes._follow import no_tree
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
 
@@ -68,5 +68,5 @@ SCOPE = ItemScope(
     name="containers",
     doc="Containers, images, volumes and virtual machines, running or not",
     columns=COLUMNS,
-    follow=Follow(probes, parse, unless("containers", _concerns)),
+    follow=Follow(probes, parse, unless("containers", _concerns), (SOUGHT,)),
 )

@@ -11,8 +11,9 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
 from driftscan.model.tree import Entry
 from driftscan.scopes._follow import no_tree
+from driftscan.scopes._places import ROOTS
 from driftscan.scopes.base import Again, Follow, ItemScope, Parsed, Probe, Results, Since
-from driftscan.scopes.texts.choice import SIZE_LIMIT, Wanted, choose, concerns, in_home
+from driftscan.scopes.texts.choice import SIZE_LIMIT, SOUGHT, Wanted, choose, concerns, in_home
 from driftscan.scopes.texts.read import read_probe, told
 from driftscan.scopes.texts.secret_files import is_history
 from driftscan.scopes.texts.secrets import Content, private_keys, read
@@ -115,5 +116,5 @@ SCOPE = ItemScope(
     name="contents",
     doc="Configuration and scripts that no package owns or that were changed: their text, without its secrets",
     columns=COLUMNS,
-    follow=Follow(probes, parse, again),
+    follow=Follow(probes, parse, again, (SOUGHT, ROOTS)),
 )

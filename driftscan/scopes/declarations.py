@@ -54,7 +54,7 @@ directory() {
 def _probe(name: str, *directories: str) -> Probe:
     lines = "\n".join(f"directory {one.rpartition('/')[0]} '{one.rpartition('/')[2]}'" for one in directories)
     script = f'{_SHOW_DIRECTORIES}shut=\n{lines}\n[ -z "$shut" ] || ds_denied "$shut"\n:'
-    return Probe(name, script, tools=("awk",), timeout=60, limit=128 << 20)
+    return Probe(name, script, timeout=60, limit=128 << 20)
 
 
 _SCRIPTS = Probe(
@@ -79,7 +79,6 @@ if [ -d "$ds_p" ]; then
 fi
 :
 """,
-    tools=("awk",),
     timeout=60,
     limit=128 << 20,
 )
@@ -97,7 +96,6 @@ echo '=1 /usr/sbin'
 show $(grep -lE '^#! */bin/(sh|bash|dash)' "$@")
 :
 """,
-    tools=("awk", "grep"),
     timeout=60,
     limit=16 << 20,
 )
@@ -116,11 +114,12 @@ for d in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
   case $seen in *" $p "*) continue ;; esac
   seen="$seen$p "
   echo "=1 $d"
-  grep -rsHaE '^[[:space:]]*({"|".join(config.UNIT_SETTINGS)})[[:space:]]*=' .
+  set --
+  for f in ./* ./*/*; do if [ -f "$f" ] && [ ! -L "$f" ]; then set -- "$@" "$f"; fi; done
+  [ $# -eq 0 ] || grep -sHaE '^[[:space:]]*({"|".join(config.UNIT_SETTINGS)})[[:space:]]*=' "$@"
 done
 :
 """,
-    tools=("grep",),
     accepts=frozenset({0, 1, 2}),
     timeout=60,
     limit=32 << 20,

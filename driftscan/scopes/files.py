@@ -14,7 +14,8 @@ _KINDS = {"f": "file", "d": "directory", "l": "link", "p": "fifo", "s": "socket"
 MOUNTS = Probe(
     "mounts",
     "cat /proc/self/mountinfo; printf '\\000'; cat /proc/filesystems; printf '\\000'\n"
-    "find /dev/null -maxdepth 0 -printf gnu 2>/dev/null; true",
+    "find /dev/null -maxdepth 0 -printf gnu 2>/dev/null\n"
+    "[ -r /proc/self/mountinfo ] || ds_denied 'what is mounted is not shown (/proc is not there): only / was walked'",
     tools=("find",),
 )
 

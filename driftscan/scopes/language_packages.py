@@ -8,7 +8,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw
 from driftscan.scopes._common import blind_spots, numbered, show_files, within
 from driftscan.scopes.base import Follow, ItemScope, Parsed, Probe, Results, Since, unless
-from driftscan.scopes.languages.base import PATHS, Look, Package, ecosystems, look
+from driftscan.scopes.languages.base import PATHS, Look, Package, ecosystems, look, sought
 
 COLUMNS = (
     Column("ecosystem", "text", "pip, npm, gem, composer, cargo"),
@@ -70,8 +70,8 @@ def _key(ecosystem: str, package: Package) -> str:
 
 def _concerns(_snapshot: Snapshot, since: Since) -> bool:
     """Whether a change may be one of a package, of what lists it, or where packages lie."""
-    names = _NAMES.union(*(one.names for one in ecosystems()))
-    endings = tuple(ending for one in ecosystems() for ending in one.endings)
+    names, endings = sought()
+    names |= _NAMES
     tops, many = set[bytes](), False
     for item in since.before.of("language_packages"):
         tops |= {raw(str(item.attributes[name])) for name in ("root", "metadata")}
@@ -88,5 +88,5 @@ SCOPE = ItemScope(
     name="language_packages",
     doc="What pip, npm, gem, composer and cargo installed, system-wide, in virtual environments and in projects",
     columns=COLUMNS,
-    follow=Follow(_probes, _parse, unless("language_packages", _concerns)),
+    follow=Follow(_probes, _parse, unless("language_packages", _concerns), (sought(),)),
 )

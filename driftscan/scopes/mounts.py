@@ -9,7 +9,7 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
 from driftscan.model.text import text
-from driftscan.scopes._common import blind_spots, not_understood, whole_lines
+from driftscan.scopes._common import PROC_WHOLE, blind_spots, not_understood, whole_lines
 from driftscan.scopes.base import ItemScope, Parsed, Probe, Results
 
 COLUMNS = (
@@ -30,7 +30,7 @@ COLUMNS = (
 _FSTAB = Probe("fstab", "ds_file /etc/fstab\nds_dir /etc/fstab.d")
 _LIVE = Probe(
     "mounted",
-    "cat /proc/self/mountinfo || cat /proc/mounts\nprintf '\\nswaps\\n'; sed 1d /proc/swaps",
+    f"cat /proc/self/mountinfo || cat /proc/mounts\n{PROC_WHOLE}\nprintf '\\nswaps\\n'; sed 1d /proc/swaps",
     accepts=frozenset({0, 1, 2}),
     live=True,
 )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from driftscan.model.directories import Directories
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
 from driftscan.model.tree import Entry
@@ -64,6 +65,7 @@ _MARKERS = frozenset(engine.marker for engine in _ENGINES)
 _TELLING = _MARKERS.union(*(engine.beside + engine.versions for engine in _ENGINES))
 _SQLITE = (b".sqlite", b".sqlite3", b".db", b".db3", b".sdb")
 _IMAGES = (b".qcow2", b".vmdk", b".vdi", b".vhd", b".vhdx", b".img", b".raw")
+_SOUGHT = Sought(_MARKERS, (*_SQLITE, *_IMAGES))
 _IMAGE_SIZE = 32 << 20  # bytes from which on a file called .img or .raw is taken for a disk
 _ITEMS = 2000
 _LOOKED_INTO = 500  # files called as SQLite's are that are opened
@@ -179,7 +181,7 @@ def _telling(snapshot: Snapshot) -> list[Entry]:
     ownership, others = snapshot.ownership, other_roots(snapshot)
     return [
         entry
-        for entry in snapshot.search.named(_MARKERS, (*_SQLITE, *_IMAGES))
+        for entry in snapshot.search.named(*_SOUGHT)
         if not _PASSED.search(entry.path)
         and not entry.path.startswith(others)
         and (ownership is None or entry.path not in ownership)
@@ -200,5 +202,5 @@ SCOPE = ItemScope(
     name="state",
     doc="Databases and other data that no installation brings back",
     columns=COLUMNS,
-    follow=Follow(probes, parse, unless("state", _concerns)),
+    follow=Follow(probes, parse, unless("state", _concerns), (_SOUGHT,)),
 )

@@ -32,12 +32,11 @@ _SCRIPTS = Probe(
 ds_real /var/lib/dpkg/info
 if [ ! -d "$ds_p" ]; then ds_gone "$ds_p" && ds_absent "no scripts of dpkg"; ds_denied "$ds_p"; fi
 cd "$ds_p" && [ -r . ] || ds_denied /var/lib/dpkg/info
-found=$(find . -type f \( -name '*.postinst' -o -name '*.preinst' -o -name '*.config' \) -exec grep -l dpkg-statoverride {} +)
+found=$(grep -ls dpkg-statoverride ./*.postinst ./*.preinst ./*.config)
 [ -n "$found" ] || { echo '<'; exit 0; }
 set -f
 awk 'FNR == 1 { print ">" substr(FILENAME, 3) } { print } END { print "<" }' $found
 """,
-    tools=("awk",),
     accepts=frozenset({0, 1}),
     limit=8 << 20,
 )

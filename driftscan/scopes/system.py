@@ -47,7 +47,7 @@ _RUNNING = Probe(
 say() { if [ -n "$2" ]; then printf '%s\t%s\n' "$1" "$2"; fi; }
 say kernel "$(uname -s)"; say kernel-release "$(uname -r)"; say kernel-version "$(uname -v)"; say machine "$(uname -m)"
 say hostname "$(uname -n)"
-say clock "$(date +%s)"
+say clock "$(date +%s || ds_lack 'date +%s')"
 say boot "$(sed -n 's/^btime //p' /proc/stat)"
 say cpus "$(grep -c '^processor' /proc/cpuinfo || getconf _NPROCESSORS_ONLN)"
 say memory "$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"

@@ -1,8 +1,10 @@
 """The store: every snapshot of every host in one database, SQLite or PostgreSQL."""
 
 from driftscan.store.records import (
+    Checkup,
     DatabaseInfo,
     Event,
+    Fault,
     Look,
     Night,
     Pruned,
@@ -18,8 +20,10 @@ from driftscan.store.store import Store
 from driftscan.store.trees import StoredTree
 
 __all__ = [
+    "Checkup",
     "DatabaseInfo",
     "Event",
+    "Fault",
     "Look",
     "Night",
     "Pruned",

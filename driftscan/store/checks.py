@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from driftscan.errors import StoreError
+from driftscan.model.objects import pack
 from driftscan.model.text import shown
-from driftscan.store.codec import pack, storable, unpack
+from driftscan.store.codec import storable, unpack
 from driftscan.store.load import list_snapshots
 from driftscan.store.records import Night, StoredCheck, StoredSnapshot
 from driftscan.store.schema import host, host_check, night, setting, snapshot

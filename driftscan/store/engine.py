@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InternalError, OperationalError
 
 from driftscan.errors import StoreError
 from driftscan.model.text import shown
+from driftscan.store.codec import DamagedError
 
 BUSY_SECONDS = 60.0  # a whole first scan is saved in about a second: dozens may queue
 _LOCK = 0x64726966  # "drif": the advisory lock by which PostgreSQL's writers and pruners keep out of each other's way
+
+DAMAGED = ("is damaged", "`driftscan db check` says what of it is lost")
 
 # What SQLite says, and what a person makes of it.
 _SAID = (
@@ -24,9 +28,52 @@ _SAID = (
     ("is full", "has no space left, nothing was stored", "free some space and try again"),
     ("disk i/o", "cannot be read or written, nothing was stored", "check the disk and the space left on it"),
     ("not a database", "is not a driftscan database", "name another file"),
-    ("malformed", "is damaged", "restore it from a backup"),
+    ("malformed", *DAMAGED),
+    ("could not decode", *DAMAGED),
+    ("no such table", *DAMAGED),
     ("unable to open", "cannot be opened", "check the path and who may use it"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A SQLite database that is read without locks, where not even its shared memory may be written; as it was found.
+
+    Nobody here can write it; should it live elsewhere too and be written there, what was read cannot be trusted.
+    """
+
+    path: Path
+    stamp: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "Still | None":
+        """Return the database at `path`, None where it can be read with locks, or only with the log beside it."""
+        try:
+            place = os.access(path, os.W_OK) or os.access(path.parent, os.W_OK)
+            return None if place or _logged(path) else cls(path, _stamp(path))
+        except OSError:
+            return None
+
+    @property
+    def uri(self) -> str:
+        """How SQLite is told to read it without locks."""
+        return f"file:{quote(str(self.path))}?immutable=1"
+
+    @property
+    def moved(self) -> bool:
+        """Whether it is no longer as it was found."""
+        return _logged(self.path) or _stamp(self.path) != self.stamp
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def _logged(path: Path) -> bool:
+    """Whether there is something in the log of a SQLite database that may not be in its file."""
+    log = Path(f"{path}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +82,7 @@ class Database:
 
     name: str
     engine: Engine
+    still: "Still | None" = None
 
     @property
     def path(self) -> str:
@@ -97,10 +145,18 @@ class Database:
         """Turn what a database says of its state into one line; a faulty statement stays what it is, a bug."""
         try:
             yield
+        except DamagedError as error:
+            raise StoreError(f"database {self.name} {DAMAGED[0]}", hint=DAMAGED[1]) from error
         except DBAPIError as error:
+            self._require_stillness()
             if isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError:
                 raise store_error(self.name, error.orig or error) from error
             raise
+        self._require_stillness()
+
+    def _require_stillness(self) -> None:
+        if self.still is not None and self.still.moved:
+            raise StoreError(f"database {self.name} was changed while it was read", hint="try again")
 
 
 def store_error(name: str, error: BaseException) -> StoreError:
@@ -129,7 +185,8 @@ def database(target: str | Path | None, *, create: bool) -> Database:
     if url.get_backend_name() == "sqlite":
         path = Path(url.database or "")
         _prepare_file(path, create=create)
-        return Database(shown(str(path)), _sqlite_engine(url))
+        still = Still.of(path)
+        return Database(shown(str(path)), _sqlite_engine(url, still), still)
     try:
         # Times are shown in UTC to whoever looks with SQL, too.
         engine = create_engine(url, connect_args={"options": "-c timezone=UTC"}, pool_pre_ping=True)
@@ -159,6 +216,11 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     """Make the file before SQLite does, for SQLite would make it readable by others; -wal and -shm take its mode."""
     try:
         if path.exists():
+            if path.stat().st_size == 0 and _logged(path):
+                raise StoreError(
+                    f"database {shown(str(path))} is empty, but not the log beside it: it was cut off",
+                    hint="restore it from a backup",
+                )
             return
         if not create:
             raise StoreError(f"there is no database {shown(str(path))}", hint="it is made by the first scan")
@@ -168,12 +230,21 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         raise StoreError(f"database {shown(str(path))} cannot be made: {error.strerror}") from error
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, still: Still | None) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    if still is not None:
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect: object, _record: object, words: list[Any], more: dict[str, Any]) -> sqlite3.Connection:
+            words[0] = still.uri
+            connection: sqlite3.Connection = sqlite3.connect(*words, **more, uri=True)
+            return connection
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver's own idea of when to begin would split a save in two
+        connection.execute("PRAGMA temp_store = MEMORY")  # not in /var/tmp, of a host that scans itself least of all
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")

@@ -1,6 +1,5 @@
 """History: every state that an item had, what changed from one snapshot to the next, and where nobody could look."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
@@ -9,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, select
 
 from driftscan.model.item import Item, Json
-from driftscan.model.outcome import Outcome
-from driftscan.store.codec import canonical, storable
+from driftscan.store.codec import canonical, parsed, storable
+from driftscan.store.load import outcome_of
 from driftscan.store.records import Event, Look, State
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, unseen
 from driftscan.store.statements import chunks, is_one_of
@@ -79,10 +78,10 @@ def _states(name: str | None) -> Select[Any]:
 
 def _read(connection: Connection, statement: Select[Any]) -> Iterator[State]:
     for row in connection.execute(statement):
-        volatile = json.loads(row.volatile) if row.volatile else {}
+        volatile = parsed(row.volatile) if row.volatile else {}
         yield State(
             host=row.host,
-            item=Item(row.scope, row.key, json.loads(row.attributes), volatile),
+            item=Item(row.scope, row.key, parsed(row.attributes), volatile),
             first=row.first_snapshot,
             seen=row.seen,
             last=row.last_snapshot,
@@ -110,8 +109,8 @@ def looks(connection: Connection, name: str, scopes: Collection[str]) -> list[Lo
         statement = statement.where(scope_coverage.c.scope.in_(scopes))
     found = []
     for number, taken, scope, told, gaps in connection.execute(statement):
-        outcome = Outcome(told)
-        reason = "" if outcome.seen else next(iter(json.loads(gaps)), "")
+        outcome = outcome_of(told)
+        reason = "" if outcome.seen else next(iter(parsed(gaps)), "")
         found.append(Look(number, taken, scope, outcome, reason))
     return found
 
@@ -236,7 +235,7 @@ def _first_whole(spans: Iterable[_Span], looked: Sequence[Look], began: Mapping[
 def _items(connection: Connection, numbers: Collection[int]) -> dict[int, Item]:
     columns = (item.c.id, item.c.scope, item.c.key, item.c.attributes)
     rows = connection.execute(select(*columns).where(is_one_of(connection, item.c.id, sorted(numbers))))
-    return {number: Item(scope, key, json.loads(attributes)) for number, scope, key, attributes in rows}
+    return {number: Item(scope, key, parsed(attributes)) for number, scope, key, attributes in rows}
 
 
 def _times(connection: Connection, numbers: Collection[int]) -> dict[int, datetime]:

@@ -1,6 +1,5 @@
 """Reading: hosts, snapshots, and all that one snapshot saw."""
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, func, select
@@ -11,6 +10,7 @@ from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
+from driftscan.store.codec import DamagedError, parsed
 from driftscan.store.manifests import StoredManifests
 from driftscan.store.objects import ObjectReader, StoredObjects
 from driftscan.store.records import StoredHost, StoredSnapshot
@@ -120,9 +120,17 @@ def _items(connection: Connection, host_id: int, snapshot_id: int) -> list[Item]
         .order_by(item.c.scope, item.c.key)
     )
     return [
-        Item(scope, key, json.loads(attributes), json.loads(volatile) if volatile and last == snapshot_id else {})
+        Item(scope, key, parsed(attributes), parsed(volatile) if volatile and last == snapshot_id else {})
         for scope, key, attributes, last, volatile in connection.execute(statement)
     ]
+
+
+def outcome_of(told: str) -> Outcome:
+    """Return the outcome that a row of coverage tells; DamagedError where there is none such."""
+    try:
+        return Outcome(told)
+    except ValueError as error:
+        raise DamagedError(str(error)) from error
 
 
 def _coverage(connection: Connection, snapshot_id: int) -> dict[str, Coverage]:
@@ -131,7 +139,7 @@ def _coverage(connection: Connection, snapshot_id: int) -> dict[str, Coverage]:
     )
     return {
         row.scope: Coverage(
-            row.scope, Outcome(row.outcome), row.items, tuple(json.loads(row.gaps)), tuple(json.loads(row.notes))
+            row.scope, outcome_of(row.outcome), row.items, tuple(parsed(row.gaps)), tuple(parsed(row.notes))
         )
         for row in rows
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple, overload
 from zlib import crc32
 
 from driftscan.model.manifest import Manifest
-from driftscan.model.tree import digest
+from driftscan.model.objects import digest
 from driftscan.store.codec import storable
 from driftscan.store.objects import ObjectReader
 
@@ -58,22 +58,28 @@ def _decode(bucket: bytes) -> Iterator[_Listed]:
         yield _Listed(package.decode(), name.decode(), float(unpacked), bytes.fromhex(files.decode()))
 
 
-def _buckets(root: bytes) -> list[bytes]:
+def bucket_names(root: bytes) -> list[bytes]:
+    """Return the digests of the buckets that a root names."""
     return [root[start : start + _DIGEST_BYTES] for start in range(0, len(root), _DIGEST_BYTES)]
+
+
+def listed_files(bucket: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what people call each package that a bucket lists, and the digest of its files."""
+    return ((listed.name, listed.files) for listed in _decode(bucket))
 
 
 def reachable_manifests(read: Read, roots: Iterable[bytes]) -> set[bytes]:
     """Return the digests of `roots` (b"" is none), of their buckets, and of the files that these list."""
     found = set(roots) - {b""}
-    buckets = {name for _, root in read(found) for name in _buckets(root)}
+    buckets = {name for _, root in read(found) for name in bucket_names(root)}
     files = {listed.files for _, bucket in read(buckets) for listed in _decode(bucket)}
     return found | buckets | files
 
 
 def _load(reader: ObjectReader, root: bytes) -> list[Manifest]:
-    buckets = reader.many(_buckets(reader.get(root))) if root else []
-    listed = sorted(line for _, bucket in buckets for line in _decode(bucket))
-    files = dict(reader.many({line.files for line in listed}))
+    buckets = reader.all(bucket_names(reader.get(root))) if root else {}
+    listed = sorted(line for bucket in buckets.values() for line in _decode(bucket))
+    files = reader.all({line.files for line in listed})
     return [
         Manifest(line.package, line.name, line.unpacked, Manifest.decode_files(files[line.files])) for line in listed
     ]

@@ -1,14 +1,12 @@
 """What is kept of the rebuilds: every proof of every host, whole, with what people ask for in columns."""
 
-import json
-
 from sqlalchemy import Connection, delete, exists, insert, select
 
 from driftscan.errors import StoreError
 from driftscan.model.proof import Proof
 from driftscan.model.proof_json import from_json, to_json
 from driftscan.model.text import shown
-from driftscan.store.codec import canonical, storable
+from driftscan.store.codec import canonical, parsed, storable
 from driftscan.store.schema import host, proof, snapshot
 
 
@@ -37,7 +35,7 @@ def list_proofs(connection: Connection, name: str, most: int) -> list[Proof]:
     """Return the newest `most` proofs (0: all) of a host, the newest first."""
     of_host = select(proof.c.document).join(host, host.c.id == proof.c.host_id).where(host.c.name == name)
     newest = of_host.order_by(proof.c.id.desc())
-    return [from_json(json.loads(found)) for found in connection.scalars(newest.limit(most) if most else newest)]
+    return [from_json(parsed(found)) for found in connection.scalars(newest.limit(most) if most else newest)]
 
 
 def forget_proofs(connection: Connection) -> None:

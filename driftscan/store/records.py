@@ -78,6 +78,27 @@ class DatabaseInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is wrong with a database, in one line; `mendable` if the rest can be freed from it."""
+
+    what: str
+    mendable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What became of a look at a whole database: how much was looked at, and what is wrong with it.
+
+    After a repair `mended` is what was wrong and no longer is, `faults` what is left, `backup` the copy from before.
+    """
+
+    info: DatabaseInfo | None
+    faults: tuple[Fault, ...] = ()
+    mended: tuple[Fault, ...] = ()
+    backup: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One state that an item had on a host, for as long as it lasted without a proven end.
 

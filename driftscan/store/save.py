@@ -28,7 +28,9 @@ def save(store: Database, snapshot: Snapshot, role: str) -> SavedSnapshot:
         snapshot_id = _insert(connection, snapshot, host_id, root)
         _cover(connection, snapshot_id, snapshot.coverage)
         recorded = record(connection, host_id, snapshot_id, seen, snapshot.coverage)
-        size = recorded.size + add_objects(connection, snapshot.objects) + add_objects(connection, manifests)
+        size = recorded.size
+        for objects in (snapshot.objects, manifests):
+            size += add_objects(connection, objects, {snapshot.tree, snapshot.stats, root}, snapshot_id)
     return SavedSnapshot(snapshot_id, snapshot.host, snapshot.taken, recorded.new, recorded.ended, size)
 
 

@@ -1,6 +1,8 @@
 """The tables, as SQLAlchemy and Alembic's autogeneration know them."""
 
+from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +21,8 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
+
+from driftscan.store.codec import DamagedError
 
 SCHEMA = "0003"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
 
@@ -54,6 +58,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None or value.tzinfo is not None:
             return value and value.astimezone(timezone.utc)
         return value.replace(tzinfo=timezone.utc)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Return what reads a value; DamagedError for one that is no time."""
+        inner = super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> datetime | None:
+            try:
+                return inner(value) if inner else value
+            except (ValueError, TypeError) as error:
+                raise DamagedError(str(error)) from error
+
+        return read
 
 
 host = Table(

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, sele
 
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage
-from driftscan.store.codec import canonical, item_digest, storable
+from driftscan.store.codec import DamagedError, canonical, item_digest, storable
 from driftscan.store.schema import item as item_table
 from driftscan.store.schema import scope_coverage, sighting, snapshot, unseen
 from driftscan.store.statements import chunks, insert_new, is_one_of
@@ -130,6 +130,8 @@ def _begin(connection: Connection, host_id: int, snapshot_id: int, new: Mapping[
     ]
     insert_new(connection, item_table, rows)
     known |= _item_numbers(connection, (digest for _, digest in missing))
+    if len(known) < len(new):
+        raise DamagedError("an index lists items that the table does not hold")
     span = {"first_snapshot": snapshot_id, "last_snapshot": snapshot_id}
     begun: dict[str, Any] = {"host_id": host_id, "replaced": False, **span}
     sightings = [begun | {"item_id": known[digest], "volatile": one.volatile} for digest, one in new.items()]

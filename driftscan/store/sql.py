@@ -71,7 +71,7 @@ class _Session(Protocol):
 
 def run(store: Database, statement: str, tables: Tables) -> Result:
     """Run one reading statement; of `tables` those that it mentions are made first. StoreError in one line."""
-    session: _Session = _Sqlite(store.path) if store.path else _Postgresql(store.engine)
+    session: _Session = _Sqlite(store) if store.path else _Postgresql(store.engine)
     try:
         for name, (columns, rows) in tables.items():
             if re.search(rf"(?i)\b{re.escape(name)}\b", statement):
@@ -125,9 +125,10 @@ def _quoted(name: str) -> str:
 class _Sqlite:
     errors = (sqlite3.Error, sqlite3.Warning, UnicodeError)
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, store: Database) -> None:
+        uri = store.still.uri if store.still else f"file:{quote(store.path)}?mode=ro"
         self._connection = sqlite3.connect(
-            f"file:{quote(path)}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self._cursor = self._connection.cursor()
 

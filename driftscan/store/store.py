@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 from typing import final
 
-from driftscan.errors import StoreError
 from driftscan.model.proof import Proof
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
@@ -17,6 +16,7 @@ from driftscan.store.engine import Database, database
 from driftscan.store.info import database_info
 from driftscan.store.objects import ObjectReader
 from driftscan.store.records import (
+    Checkup,
     DatabaseInfo,
     Event,
     Look,
@@ -29,9 +29,8 @@ from driftscan.store.records import (
     StoredSnapshot,
 )
 from driftscan.store.retention import Retention
-from driftscan.store.schema import SCHEMA
 from driftscan.store.trees import StoredTree, trees
-from driftscan.store.version import version_of
+from driftscan.store.version import refuse_newer, require_schema, version_of
 from driftscan.store.views import refresh_views
 
 _NO_TABLES: sql.Tables = MappingProxyType({})
@@ -70,9 +69,25 @@ class Store:
         opened = database(target, create=False)
         try:
             before = _version(opened)
-            _refuse_newer(opened.name, before)
+            refuse_newer(opened.name, before)
             _make_tables(opened)
             return before, _version(opened)
+        finally:
+            opened.engine.dispose()
+
+    @staticmethod
+    def check(target: str | Path | None = None, *, repair: bool = False) -> Checkup:
+        """Look at everything in an existing database and say what is wrong; with `repair` mend what can be mended."""
+        from driftscan.store import checkup  # noqa: PLC0415 - seldom needed, and Alembic with it
+
+        opened = database(target, create=False)
+        try:
+            if not repair:
+                return checkup.checkup(opened)
+            done = checkup.repair(opened, datetime.now(timezone.utc))
+            if opened.still is None:
+                refresh_views(opened)
+            return done
         finally:
             opened.engine.dispose()
 
@@ -240,7 +255,8 @@ class Store:
         Of `tables` (name -> names of columns, and what gives the rows) those that the statement mentions as a word
         are made for it as temporary tables first.
         """
-        refresh_views(self._database)
+        if self._database.still is None:  # else they are as they are
+            refresh_views(self._database)
         return sql.run(self._database, statement, tables)
 
     def info(self) -> DatabaseInfo:
@@ -255,21 +271,10 @@ def _version(opened: Database) -> str:
 
 def _require_schema(opened: Database, *, create: bool) -> None:
     version = _version(opened)
-    if version == SCHEMA:
-        return
-    if version:
-        _refuse_newer(opened.name, version)
-        raise StoreError(f"database {opened.name} was made by an older driftscan", hint="run `driftscan db upgrade`")
-    if not create:
-        raise StoreError(f"database {opened.name} is empty", hint="it is filled by the first scan")
-    _make_tables(opened)
-
-
-def _refuse_newer(name: str, version: str) -> None:
-    from driftscan.store import migrate  # noqa: PLC0415 - Alembic is heavy, and seldom needed
-
-    if version and version not in migrate.revisions():
-        raise StoreError(f"database {name} was made by a newer driftscan", hint="upgrade driftscan")
+    if create and not version:
+        _make_tables(opened)
+    else:
+        require_schema(opened.name, version)
 
 
 def _make_tables(opened: Database) -> None:

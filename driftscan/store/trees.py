@@ -5,10 +5,9 @@ from typing import final
 from sqlalchemy import Connection, select
 
 from driftscan.model.opened import Opened, opened
-from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry
-from driftscan.store.load import list_snapshots
+from driftscan.store.load import list_snapshots, outcome_of
 from driftscan.store.objects import ObjectReader, StoredObjects
 from driftscan.store.records import StoredSnapshot
 from driftscan.store.schema import scope_coverage, snapshot
@@ -95,6 +94,6 @@ def trees(
     roots = {row.id: (row.tree, row.stats) for row in connection.execute(select(snapshot).where(among)) if row.tree}
     covered = is_one_of(connection, scope_coverage.c.snapshot_id, list(roots))
     outcome = select(scope_coverage.c.snapshot_id, scope_coverage.c.outcome).where(scope_coverage.c.scope == "files")
-    whole = {number for number, told in connection.execute(outcome.where(covered)) if Outcome(told).seen}
+    whole = {number for number, told in connection.execute(outcome.where(covered)) if outcome_of(told).seen}
     shelf = _Shelf(reader)
     return [StoredTree(one, roots[one.id], shelf, whole=one.id in whole) for one in stored if one.id in roots]

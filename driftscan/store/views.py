@@ -28,8 +28,9 @@ from sqlalchemy import (
 
 from driftscan import __version__
 from driftscan.model.item import Column
-from driftscan.model.tree import digest
+from driftscan.model.objects import digest
 from driftscan.scopes.base import Scope, scopes
+from driftscan.store.codec import parsed
 from driftscan.store.engine import Database
 from driftscan.store.schema import SCHEMA, host, item, metadata, proof, scope_coverage, setting, sighting, snapshot
 
@@ -49,6 +50,7 @@ def refresh_views(store: Database) -> None:
         quote = connection.dialect.identifier_preparer.quote_identifier
         views = view_statements(connection.dialect)
         for name, statement in views.items():
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(name)}")
             connection.exec_driver_sql(f"CREATE VIEW {quote(name)} AS {statement}")
         value = json.dumps({"signature": signature, "names": list(views)})
         connection.execute(insert(setting).values(name=_SETTING, value=value))
@@ -70,14 +72,24 @@ def drop_views(connection: Connection) -> None:
     if not inspect(connection).has_table(setting.name):
         return
     quote = connection.dialect.identifier_preparer.quote_identifier
-    for name in _made(connection).get("names", []):
+    for name in made_views(connection):
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(name)}")
     connection.execute(delete(setting).where(setting.c.name == _SETTING))
 
 
+def forget_views(connection: Connection) -> None:
+    """Forget which views were made: they are made anew when they are needed next."""
+    connection.execute(delete(setting).where(setting.c.name == _SETTING))
+
+
+def made_views(connection: Connection) -> list[str]:
+    """Return the names of the views that were made here."""
+    return list(_made(connection).get("names", []))
+
+
 def _made(connection: Connection) -> dict[str, Any]:
     value = connection.scalar(select(setting.c.value).where(setting.c.name == _SETTING))
-    return json.loads(value) if value else {}
+    return parsed(value) if value else {}
 
 
 def view_statements(dialect: Dialect) -> dict[str, str]:

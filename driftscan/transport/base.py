@@ -70,10 +70,18 @@ class CommandTimeout(TransportError):  # noqa: N818 -- what happened, said as th
     """A command that was given up because its sink's deadline passed."""
 
 
+class RefusedError(TransportError):
+    """A host that does not make the login user root; what that one may see can still be seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Privilege:
-    """How to become root: not at all, by sudo without or with a password, on a terminal where sudoers ask for one."""
+    """How to become root: not at all, by sudo without or with a password, on a terminal where sudoers ask for one.
+
+    `refused` is why the host did not let us, where we go on without.
+    """
 
     sudo: bool = False
     password: str | None = field(default=None, repr=False)
     tty: bool = False
+    refused: str = ""

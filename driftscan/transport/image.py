@@ -22,7 +22,8 @@ def connect(host: Host, prompt: Prompt) -> Transport:  # noqa: ARG001 -- every t
 
 def _refuse_what_is_no_root(path: Path) -> None:
     try:
-        names = {entry.name for entry in path.iterdir()}
+        path.stat()
+        names = {name for name in ("etc", "usr", "bin") if _is_there(path / name)}
     except NotADirectoryError:
         raise TransportError(f"{path} is not a directory", hint="mount the image and name the mount point") from None
     except OSError as error:
@@ -32,3 +33,12 @@ def _refuse_what_is_no_root(path: Path) -> None:
             f"{path} is not a root file system: it has no etc beside usr or bin",
             hint="mount the image and name the directory that holds its etc and usr",
         )
+
+
+def _is_there(path: Path) -> bool:
+    """Whether `path` exists, without listing its directory: that would change its time of access."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True

@@ -99,7 +99,6 @@ def configuration(host: Host) -> str:
     defaults = [
         timeout,
         ("ServerAliveInterval", "15"),
-        ("Compression", "yes"),
         *([("UserKnownHostsFile", _path(str(home / ".ssh" / "known_hosts")))] if _is_moved(home) else []),
     ]
     includes = [("Include", _path(str(home / ".ssh" / "config"))), ("Include", _SYSTEM_CONFIGURATION)]

@@ -20,8 +20,9 @@ from driftscan.transport.secret import Prompt, reveal
 from driftscan.transport.sshauth import Credentials, authenticate
 from driftscan.transport.sshchannel import WINDOW, ClosedEarlyError, SshChannel
 from driftscan.transport.sshconfig import Target, route
+from driftscan.transport.sshguard import GuardedTransport
 from driftscan.transport.sshkeys import check_key, known_first
-from driftscan.transport.sshsocket import explain, is_loopback, reach
+from driftscan.transport.sshsocket import explain, is_near, reach
 
 TRANSPORT = "ssh"
 _KEEPALIVE = 15  # seconds
@@ -148,7 +149,7 @@ def _negotiate_once(
 
 def _negotiate(target: Target, via: paramiko.Transport | None, manner: _Manner, held: ExitStack) -> paramiko.Transport:
     stream = reach(target, via, held)
-    connection = paramiko.Transport(stream, default_window_size=WINDOW)
+    connection = GuardedTransport(stream, default_window_size=WINDOW)
     held.callback(connection.close)
     options = connection.get_security_options()
     if not manner.legacy:
@@ -160,7 +161,7 @@ def _negotiate(target: Target, via: paramiko.Transport | None, manner: _Manner, 
             "pubkeys": weak(options.key_types),
         }
     known_first(connection, target)
-    connection.use_compression(manner.compress and not is_loopback(stream))
+    connection.use_compression(manner.compress and not is_near(stream))
     connection.banner_timeout = connection.handshake_timeout = target.timeout
     connection.auth_timeout = max(target.timeout, connection.auth_timeout)
     try:
@@ -174,10 +175,10 @@ def _negotiate(target: Target, via: paramiko.Transport | None, manner: _Manner, 
 
 
 def _failure(target: Target, error: Exception) -> TransportError:
-    if any(sign in str(error) for sign in ("protocol banner", "No existing session")):
-        return TransportError(f"{target}: the server accepts connections and then says nothing", hint="is it sshd?")
     if any(sign in str(error) for sign in ("protocol version", "SSH banner", "Incompatible version")):
         return TransportError(f"{target}: what answers does not speak SSH 2", hint="is the port right?")
+    if any(sign in str(error) for sign in ("protocol banner", "No existing session")):
+        return TransportError(f"{target}: the server accepts connections and then says nothing", hint="is it sshd?")
     return TransportError(f"{target}: {explain(error)}", hint="`ssh -v` to the same place may tell more")
 
 

@@ -11,7 +11,7 @@ import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from driftscan.errors import DriftscanError, TransportError
-from driftscan.model.text import shown
+from driftscan.model.text import shown, text
 from driftscan.transport.algorithms import WAY_OUT
 from driftscan.transport.secret import Prompt
 from driftscan.transport.sshconfig import USER_DIRECTORY, Target
@@ -48,6 +48,7 @@ class _Unusable(Exception):  # noqa: N818 -- a reason for the final error, not a
 def authenticate(connection: paramiko.Transport, target: Target, credentials: Credentials) -> None:
     """Log in; raises TransportError that says what was tried and what the server accepts."""
     accepted = _ask_methods(connection, target.user)
+    greeting = _banner(connection)
     _choose_signatures(connection)
     tried: list[str] = []
     with _agent_keys() as agent_keys:
@@ -63,9 +64,21 @@ def authenticate(connection: paramiko.Transport, target: Target, credentials: Cr
             except (paramiko.SSHException, EOFError):
                 tried.append(attempt.label)
             if not connection.is_active():
-                raise _thrown_out(target, ", ".join(tried))
+                raise _thrown_out(target, ", ".join(tried), _said(connection, greeting))
     if accepted:
-        raise _refused(target, tried, accepted)
+        raise _refused(target, tried, accepted, _said(connection, greeting))
+
+
+def _banner(connection: paramiko.Transport) -> bytes:
+    # Not `get_banner`, which knows nothing any more once the server has closed the connection.
+    return getattr(connection.auth_handler, "banner", None) or b""
+
+
+def _said(connection: paramiko.Transport, greeting: bytes) -> str:
+    """Return what the server has told since its greeting: why it closes an account's door, mostly."""
+    banner = _banner(connection)
+    lines = text(banner).strip().splitlines() if banner != greeting else []
+    return f", saying {shown(lines[-1].strip())[:200]!r}" if lines else ""
 
 
 def _ask_methods(connection: paramiko.Transport, user: str) -> list[str]:
@@ -195,17 +208,18 @@ def _by_password(connection: paramiko.Transport, user: str, credentials: Credent
     return _Attempt("the password", ("password", "keyboard-interactive"), make)
 
 
-def _thrown_out(target: Target, tried: str) -> TransportError:
+def _thrown_out(target: Target, tried: str, said: str) -> TransportError:
+    many = "name the one right key with `identity`: servers allow few tries"
     return TransportError(
-        f"{target}: the server closed the connection while {target.user} logged in, after {tried}",
-        hint=WAY_OUT if _SHA1 in tried else "name the one right key with `identity`: servers allow few tries",
+        f"{target}: the server closed the connection while {target.user} logged in, after {tried}{said}",
+        hint=WAY_OUT if _SHA1 in tried else "ask who runs the host" if said else many,
     )
 
 
-def _refused(target: Target, tried: Sequence[str], accepted: Sequence[str]) -> TransportError:
+def _refused(target: Target, tried: Sequence[str], accepted: Sequence[str], said: str) -> TransportError:
     what = ", ".join(tried) if tried else "nothing, for want of a key or a password"
     methods = shown(", ".join(accepted))
     return TransportError(
-        f"{target}: {target.user} is not let in; tried {what}; the server accepts {methods}",
+        f"{target}: {target.user} is not let in{said}; tried {what}; the server accepts {methods}",
         hint=WAY_OUT if _SHA1 in what else "name the right `user`, and `identity` or `password`",
     )

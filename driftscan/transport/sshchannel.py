@@ -4,29 +4,21 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import paramiko
 
 from driftscan.errors import TransportError
 from driftscan.transport.base import Stream
 from driftscan.transport.outbox import Outbox
+from driftscan.transport.sshguard import Pipe
 
-# Bytes that the host may send before we have read any: at 100 ms of round trip still 160 MB/s, and the most that one
+# Bytes that the host may send before we have read any: at 100 ms of round trip still 40 MB/s, and the most that one
 # command's unread output can take of our memory.
-WINDOW = 16 << 20
+WINDOW = 4 << 20
+_AT_ONCE = 1 << 20  # bytes of output given on at a time
 _PIECE = 32 << 10
 _FULL_WINDOW_LOOK = 0.01  # seconds; paramiko does not tell when the host has room for more stdin
-
-
-class _Wake(threading.Event):
-    """Set when either output has something; both buffers share it, so that one that is empty must not clear it."""
-
-    def clear(self) -> None:
-        """Do nothing: the buffers call this."""
-
-    def rearm(self) -> None:
-        """Clear it, before looking at what there is."""
-        super().clear()
 
 
 class ClosedEarlyError(paramiko.SSHException):
@@ -39,10 +31,10 @@ class SshChannel:
     def __init__(self, connection: paramiko.Transport, command: str, *, tty: bool, timeout: float) -> None:
         self._connection = connection
         self._outbox = Outbox()
-        self._wake = _Wake()
+        self._wake = threading.Event()
         self._channel = connection.open_session(window_size=WINDOW, timeout=timeout)
-        self._channel.in_buffer.set_event(self._wake)
-        self._channel.in_stderr_buffer.set_event(self._wake)
+        outputs: Any = Pipe(self._wake, WINDOW), Pipe(self._wake, WINDOW)
+        self._channel.in_buffer, self._channel.in_stderr_buffer = outputs
         with _closed_after(timeout, self._channel):
             if tty:
                 self._channel.get_pty(term="dumb")
@@ -66,13 +58,13 @@ class SshChannel:
         """
         end = time.monotonic() + timeout
         while True:
-            self._wake.rearm()
+            self._wake.clear()
             self._pump()
             over = self._channel.closed  # before looking at the buffers: what was fed before the end is still read
             if self._channel.recv_ready():
-                return Stream.STDOUT, self._channel.recv(WINDOW)
+                return Stream.STDOUT, self._channel.recv(_AT_ONCE)
             if self._channel.recv_stderr_ready():
-                return Stream.STDERR, self._channel.recv_stderr(WINDOW)
+                return Stream.STDERR, self._channel.recv_stderr(_AT_ONCE)
             if over:
                 return self._end()
             left = end - time.monotonic()

@@ -3,11 +3,12 @@
 import re
 import secrets
 
-from driftscan.errors import TransportError
 from driftscan.model.text import shown, text
-from driftscan.transport.base import Privilege, Sink, Stream
+from driftscan.transport.base import Privilege, RefusedError, Sink, Stream
+from driftscan.transport.shell import USUAL_PATH
 
 _NOT_FOUND = 127  # exit code of `env` and of every shell
+_NUMBER = 8  # bytes of an exit code and more; what is longer was forged
 _KEPT = 64 << 10  # bytes of chatter (login files, lectures) that are remembered while sudo is not through yet
 _FORBIDDEN = set("'!\\\n\r\0")  # what sh, csh and fish do not all read alike inside single quotes
 
@@ -71,7 +72,7 @@ class SudoDialogue:
     def take(self, stream: Stream, data: bytes) -> bytes:
         """Take what came while the command did not run yet; return what to answer, most often nothing.
 
-        Raises TransportError when sudo asks again: the first answer was wrong, and more of them would lock accounts.
+        Raises RefusedError when sudo asks again: the first answer was wrong, and more of them would lock accounts.
         """
         heard = self._heard[stream]
         heard += data
@@ -90,27 +91,27 @@ class SudoDialogue:
         word = f"{self._word}\n".encode()
         return [(stream, bytes(heard.partition(word)[2])) for stream, heard in self._heard.items()]
 
-    def failure(self, code: int) -> TransportError:
+    def failure(self, code: int) -> RefusedError:
         """Say why it ended with exit code `code` before the command ran."""
         if code == _NOT_FOUND:
-            return TransportError("sudo is not installed on the host", hint="install it or log in as root")
+            return RefusedError("sudo is not installed on the host", hint="install it or log in as root")
         said = b"\n".join(self._heard[stream] for stream in reversed(self._heard))
         return _refusal(text(bytes(said)))
 
-    # `env` sets the language in every login shell alike, and its exit code tells when there is no sudo.
     def _on_pipes(self, command: str) -> str:
-        return (
-            f"env LC_ALL=C sudo {self._options()} -- sh -c 'echo {self._word}; echo {self._word} >&2; exec {command}'"
-        )
+        return f"{self._sudo()} -- /bin/sh -c 'echo {self._word}; echo {self._word} >&2; exec {command}'"
 
     def _on_terminal(self, command: str, size: int, *, hold: bool) -> str:
         feed = f"{{ head -c {size}; cat; }}" if hold else f"head -c {size}"
-        bye = f"echo {self.last_word} $?"
-        sudo = f"env LC_ALL=C sudo {self._options()} -- sh -c 'echo {self._word}; {feed} | {{ {command}; {bye}; }}'"
+        # Spelled otherwise than it is printed: lists of processes and the journal, which are read, show this line.
+        bye = f'echo {self.last_word[:16]}""{self.last_word[16:]} $?'
+        sudo = f"{self._sudo()} -- /bin/sh -c 'echo {self._word}; {feed} | {{ {command}; {bye}; }}'"
         return f"stty raw -echo; {sudo}"
 
-    def _options(self) -> str:
-        return "-n" if self._password is None else f"-S -p '{self._prompt}'"
+    # `env` sets the language in every login shell alike, and its exit code tells when there is no sudo.
+    def _sudo(self) -> str:
+        how = "-n" if self._password is None else f"-S -p '{self._prompt}' -k"
+        return f'/usr/bin/env LC_ALL=C "PATH={USUAL_PATH}:$PATH" sudo {how}'
 
 
 class UntilLastWord:
@@ -128,9 +129,9 @@ class UntilLastWord:
         before, word, after = data.partition(self._word)
         if not word:
             before, self._held = _cut(data, self._word)
-        elif b"\n" in after:
+        elif b"\n" in after or len(after) > _NUMBER:
             number = after.partition(b"\n")[0].strip()
-            self.code, self._held = (int(number) if number.isdigit() else -1), b""
+            self.code, self._held = (int(number) if number.isdigit() and len(number) <= _NUMBER else -1), b""
         else:
             self._held = word + after
         if before:
@@ -158,10 +159,10 @@ def _cut(data: bytes, word: bytes) -> tuple[bytes, bytes]:
     return data, b""
 
 
-def _refusal(said: str) -> TransportError:
+def _refusal(said: str) -> RefusedError:
     for pattern, message, hint in _REFUSALS:
         if re.search(pattern, said, re.IGNORECASE):
-            return TransportError(message, hint=hint)
+            return RefusedError(message, hint=hint)
     lines = [line for line in said.splitlines() if line.strip()]
     last = shown(lines[-1].strip()[:200]) if lines else "it said nothing"
-    return TransportError(f"sudo did not run the command: {last}", hint="try it by hand on the host")
+    return RefusedError(f"sudo did not run the command: {last}", hint="try it by hand on the host")

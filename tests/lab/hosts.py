@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +32,10 @@ class LabHost:
     def disk(self) -> Path:
         """Return where the host's true root file system can be read."""
         return Path(_lab("root", self.name).strip())
+
+    def leader(self) -> int:
+        """Return the process id of the host's init as it is seen from here."""
+        return int(_lab("leader", self.name))
 
     def exec(self, *command: str) -> str:
         """Run a command inside without ssh: also when sshd does not run."""
@@ -86,46 +89,6 @@ def disk_count(host: LabHost) -> int:
     """Return how many paths the host's own find sees on its root file system and in /tmp and /dev/shm, without /."""
     found = "find / /tmp /dev/shm -xdev -print0 2>/dev/null | tr '\\n\\000' '\\001\\n' | sort -u | wc -l"
     return int(host.root(found)) - 1
-
-
-Fingerprint = dict[bytes, tuple[object, ...]]
-
-
-def fingerprint(host: LabHost) -> Fingerprint:
-    """Return what was ever written on the host: each path of its overlay's upper layer, with all that tells a change.
-
-    What lies in memory (/run, /dev/shm, /tmp where it is one) is looked at from inside.
-    """
-    top = os.fsencode(host.disk().parent / "u")
-    found: Fingerprint = {}
-    for directory, below, files in os.walk(top):
-        for name in below + files:
-            path = directory + b"/" + name
-            state = os.lstat(path)
-            found[path[len(top) :]] = (state.st_mode, state.st_uid, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-    inside = host.exec("find", "/run", "/dev/shm", "-xdev", "-type", "f", "-exec", "stat", "-c", "%n %s %Y", "{}", "+")
-    for line in inside.splitlines():
-        path, *state = line.split(" ")
-        found[b"memory:" + path.encode()] = tuple(state)
-    return found
-
-
-def changes(before: Fingerprint, after: Fingerprint) -> set[str]:
-    """Return the paths that were made, changed or removed; a directory only if nothing below it tells why."""
-    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    return {os.fsdecode(path) for path in changed if not any(other.startswith(path + b"/") for other in changed)}
-
-
-def notes_a_login(path: str) -> bool:
-    """Whether sshd or one of its PAM modules writes this for any login."""
-    return path.startswith(("/var/log/", "memory:/run/", "/run/")) or path == "/var/lib/lastlog/lastlog2.db"
-
-
-def own_changes(host: LabHost) -> set[str]:
-    """Return what the host changes by itself within some seconds without anybody looking."""
-    before = fingerprint(host)
-    time.sleep(6)
-    return changes(before, fingerprint(host))
 
 
 def database_size(directory: Path) -> int:

@@ -15,7 +15,7 @@
 #   lab.sh ssh NAME [CMD...]         ssh as root;     lab.sh ssh user@NAME ... as another user
 #   lab.sh push NAME SRC DST         copy file/tree into host (scp, or tar over ssh when there is no sftp-server)
 #   lab.sh exec NAME CMD...          run in the host's namespaces without ssh (debugging)
-#   lab.sh list | ip NAME | root NAME | sshconfig
+#   lab.sh list | ip NAME | root NAME | leader NAME (pid of its init) | sshconfig
 #   lab.sh proxy start|stop          package proxy for the hosts at 10.77.0.1:3142 (hosts have no other way out)
 #   lab.sh clean                     down --all, proxy stop, bridge away (bases and cache stay)
 #
@@ -139,7 +139,7 @@ next_ip() {
 
 mount_disk() {
   local h=$HOSTS/$1
-  mountpoint -q "$h/m" || mount -t overlay "lab-$1" -o "lowerdir=$LAYERS,upperdir=$h/u,workdir=$h/w,index=on,metacopy=off" "$h/m"
+  mountpoint -q "$h/m" || mount -t overlay "lab-$1" -o "lowerdir=$LAYERS,upperdir=$h/u,workdir=$h/w,index=on,nfs_export=on,metacopy=off" "$h/m"
 }
 
 net_up() {
@@ -300,8 +300,9 @@ exec_() { local n=$1 p; shift; p=$(leader "$n") || die "$n is not running"; nsen
 sshconfig() {
   { printf 'Host *\n  User root\n  IdentityFile %s\n  IdentitiesOnly yes\n  StrictHostKeyChecking no\n' "$KEY"
     printf '  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n  ConnectTimeout 5\n'
-    local c; for c in "$HOSTS"/*/conf; do
-      printf 'Host %s\n  HostName %s\n' "$(basename "$(dirname "$c")")" "$(sed -n 's/^IP=//p' "$c")"; done
+    local c ip; for c in "$HOSTS"/*/conf; do
+      ip=$(sed -n 's/^IP=//p' "$c" 2>/dev/null) || :     # another lab.sh may make or delete that host just now
+      [ -z "$ip" ] || printf 'Host %s\n  HostName %s\n' "$(basename "$(dirname "$c")")" "$ip"; done
   } >"$SSHCFG.$$"; mv "$SSHCFG.$$" "$SSHCFG"
 }
 
@@ -322,6 +323,7 @@ case $cmd in
   exec)    exec_ "$@" ;;
   ssh)     ssh_ "$@" ;;
   ip)      conf "$1"; echo "$IP" ;;
+  leader)  leader "$1" ;;
   root)    conf "$1"; echo "$HOSTS/$1/m" ;;
   sshconfig) sshconfig; echo "$SSHCFG" ;;
   clean)   down --all; proxy stop; ip link del "$BR" 2>/dev/null || :

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,7 @@ def _role(commit: str, *, network: bool = True) -> Role:
 
 def _apply(directory: Path, *options: str) -> tuple[int, int, str]:
     """Run the playbook; return its exit code, how many tasks changed something, and what it said."""
+    sockets = tempfile.mkdtemp(prefix="cp")  # a socket's path is short
     done = subprocess.run(
         (f"{_TOOLS}/ansible-playbook", "-i", "hosts.json", "site.yml", "-e", "@secrets.json", *options),
         cwd=directory,
@@ -238,11 +241,13 @@ def _apply(directory: Path, *options: str) -> tuple[int, int, str]:
             "PATH": f"{_TOOLS}:/usr/bin:/bin",
             "HOME": str(directory),
             "ANSIBLE_HOST_KEY_CHECKING": "False",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets,
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": "1",
         },
     )
+    shutil.rmtree(sockets)
     said = done.stdout + done.stderr
     recap = re.search(r"changed=(\d+)", done.stdout)
     return done.returncode, int(recap[1]) if recap else -1, said

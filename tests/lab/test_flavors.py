@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Cli
 from tests.lab import hosts
 from tests.lab.conftest import FLAVORS
+from tests.lab.footprint import watching
 
 pytestmark = pytest.mark.lab
 
@@ -50,12 +51,9 @@ def test_root_sees_everything(name: str, flavor: Flavor, cli: Cli, login: Login)
 @on_every_flavor
 def test_nothing_is_written_on_the_host(name: str, flavor: Flavor, cli: Cli, login: Login) -> None:
     host = flavor(name)
-    host.root("true")  # the first login of all makes files of its own
-    before = hosts.fingerprint(host)
-    assert cli("scan", *login(host)).returncode == 0
-    changed = hosts.changes(before, hosts.fingerprint(host))
-    # What sshd and its PAM modules note of any login; and what this host itself does meanwhile (see `quiet_changes`).
-    assert {path for path in changed if not hosts.notes_a_login(path)} <= hosts.own_changes(host)
+    with watching(host) as seen:
+        assert cli("scan", *login(host)).returncode == 0
+    assert seen.beside() == []
 
 
 @on_every_flavor

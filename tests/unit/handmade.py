@@ -20,7 +20,7 @@ def leaf(path: bytes, meta: bytes, link: bytes = b"", ctime: float = 8.0) -> Rec
 
 def tree(*leaves: Record) -> Built:
     """Build a tree with the directories that `leaves` need (mode 755, of root), unless they are among them."""
-    given = {record[0]: record for record in leaves}
+    given = {path.lstrip(b"/"): (path.lstrip(b"/"), *told) for path, *told in leaves}
     for path in list(given):
         above = path.rpartition(b"/")[0]
         while above:

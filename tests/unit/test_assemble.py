@@ -6,7 +6,7 @@ from driftscan.collect.assemble import Seen, assemble
 from driftscan.model.item import Column, Item
 from driftscan.model.outcome import Coverage, HostFile, Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
-from driftscan.scopes.base import ItemScope, Parsed
+from driftscan.scopes.base import ItemScope, Parsed, scopes
 from tests.unit.handmade import manifest
 
 SCOPE = ItemScope(
@@ -81,10 +81,10 @@ def test_one_blind_probe_is_a_gap_of_its_scope(outcome: Outcome) -> None:
 
 
 def test_files_that_could_not_be_read_are_named_and_counted() -> None:
-    files = tuple(HostFile(b"/etc/%d\x1b" % number, Outcome.DENIED) for number in range(7))
+    files = tuple(HostFile(b"/etc/%d\x1b" % number, Outcome.DENIED) for number in range(207))
     seen = coverage(ProbeResult("one", Outcome.OK, files=(HostFile(b"/etc/x", Outcome.OK, b"data"), *files)))
     assert seen.outcome is Outcome.DENIED
-    assert seen.gaps == (f"one: denied, {', '.join(f'/etc/{n}' + chr(92) + 'x1b' for n in range(5))} and 2 more",)
+    assert seen.gaps == (f"one: denied, {', '.join(f'/etc/{n}' + chr(92) + 'x1b' for n in range(200))} and 7 more",)
 
 
 def test_what_the_parser_did_not_understand_is_a_gap() -> None:
@@ -99,3 +99,24 @@ def test_what_is_derived_from_the_files_was_seen_as_far_as_they_were() -> None:
     found = assemble([blind, Seen(DERIVED, [], Parsed())], None)[1]
     assert found["links"] == Coverage("links", Outcome.TIMEOUT, 0, ("walk /: timeout, 900 s",))
     assert found["files"].notes == ("pruned",)
+
+
+def test_a_file_that_could_not_be_read_is_said_once() -> None:
+    result = ProbeResult("one", Outcome.OK, files=(HostFile(b"/a", Outcome.DENIED), HostFile(b"/b", Outcome.DENIED)))
+    assert coverage(result, parsed=Parsed(denied={"one": "/a, /b"})).gaps == ("one: denied, /a, /b",)
+    gaps = coverage(result, parsed=Parsed(denied={"one": "2 files cannot be read"})).gaps
+    assert gaps == ("one: denied, /a, /b", "one: denied, 2 files cannot be read")
+
+
+def test_what_is_found_among_files_was_seen_as_far_as_the_directories_were() -> None:
+    files = ItemScope("files", "files", (), (), lambda _results: Parsed())
+    follow = next(scope for scope in scopes().values() if scope.follow is not None)
+    for walked in (Outcome.DENIED, Outcome.OK):
+        seen = [Seen(files, [ProbeResult("walk /", walked, detail="/root")], Parsed()), Seen(follow, [], Parsed())]
+        assert assemble(seen, None)[1][follow.name].outcome is walked
+
+
+def test_a_sudo_that_refused_is_told_where_something_was_not_seen() -> None:
+    seen = [Seen(SCOPE, [ProbeResult("one", Outcome.DENIED, detail="/x")], Parsed())]
+    assert assemble(seen, None, "not allowed")[1]["things"].gaps == ("sudo: denied, not allowed", "one: denied, /x")
+    assert assemble([Seen(SCOPE, [ProbeResult("one", Outcome.OK)], Parsed())], None, "not")[1]["things"].gaps == ()

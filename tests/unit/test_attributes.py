@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driftscan.collect.attributes import parse, probes
+from driftscan.collect.attributes import digests, parse, probes
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import Link, run_tasks
 from driftscan.collect.selection import Selection, select
@@ -15,6 +15,7 @@ from driftscan.model.host import Host
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
+from driftscan.model.tree import Record
 from driftscan.transport.base import Privilege
 from driftscan.transport.image import connect
 from tests.unit.handmade import leaf, manifest, snapshot, tree
@@ -46,7 +47,7 @@ def ask(root: Path, chosen: Selection) -> dict[str, ProbeResult]:
     """Run the probes for `chosen` below `root`, as the transport `image` does."""
     image = connect(Host("image", transport="image", path=str(root)), str)
     try:
-        tasks = [Task("files", probe) for probe in probes(chosen)]
+        tasks = [Task("files", probe) for probe in (*digests(chosen), *probes(chosen))]
         return by_scope(run_tasks(Link(image, Privilege()), tasks, lambda _scope: None), "files")
     finally:
         image.close()
@@ -64,16 +65,22 @@ def below(root: Path) -> list[bytes]:
 
 # --- what is looked at again ----------------------------------------------------------------------------------------
 
+
+def program(path: bytes) -> Record:
+    """Return the record of the smallest program that there can be."""
+    return path, b"f755 0 0 84 4.0", b"8.0 77 1", b""
+
+
 BUILT = tree(
     leaf(b"bin/bash", b"f755 0 0", ctime=50.0),
     leaf(b"bin/changed", b"f755 0 0", ctime=500.0),
     leaf(b"bin/link", b"l777 0 0", b"bash", ctime=500.0),
-    leaf(b"bin/stranger", b"f755 0 0"),
+    program(b"bin/stranger"),
     leaf(b"etc/mine.conf", b"f644 0 0"),
     leaf(b"etc/shipped.conf", b"f644 0 0", ctime=500.0),
     leaf(b"etc/socket", b"s755 0 0"),
     leaf(b"srv/data/one", b"f644 0 0"),
-    leaf(b"srv/data/tool", b"f755 0 0"),
+    program(b"srv/data/tool"),
 )
 SEEN = snapshot(files=BUILT)
 PACKAGES = Ownership(
@@ -116,7 +123,7 @@ def test_the_topmost_are_hashed_where_there_are_too_many(monkeypatch: pytest.Mon
     assert len(chosen.digests["sha256"]) == 3
     assert (chosen.unhashed, chosen.hashed) == (198, 2)
     assert parse({}, chosen, {}).notes == [
-        "digest: of small files among no packaged ones the topmost were hashed (3 files, 512 MB at most)"
+        "digest: of small files among no packaged ones the topmost were hashed (3 files, 64 MB at most)"
     ]
 
 
@@ -136,11 +143,15 @@ def test_executables_and_what_no_package_owns_are_asked_after() -> None:
 
 def test_there_is_an_end_to_what_is_asked_after_and_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("driftscan.collect.selection._ATTRIBUTE_LIMIT", 3)
-    many = tree(*(leaf(b"srv/%03d" % number, b"f644 0 0") for number in range(200)), leaf(b"srv/x/y", b"f755 0 0"))
+    many = tree(
+        *(leaf(b"srv/%s%03d" % (below, number), b"f644 0 0") for below in (b"", b"x/") for number in range(200)),
+        program(b"srv/x/y"),
+        leaf(b"srv/x/z", b"f755 0 0"),
+    )
     chosen = select(snapshot(files=many), Ownership([], {}), full=False)
     assert len(chosen.others) == 3
     assert chosen.left_out == many.entries - 3
-    assert chosen.executables == [b"/srv/x/y"]  # wanted wherever they are
+    assert chosen.executables == [b"/srv/x/y"]  # wanted wherever they are, for it may be a program
     (note,) = parse({}, chosen, {}).notes
     assert note == f"acl, xattrs, flags: looked at 3 of {many.entries} unpackaged paths, topmost first"
 

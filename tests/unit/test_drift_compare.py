@@ -231,3 +231,16 @@ def test_the_files_of_a_package_that_came_are_counted_with_it_and_strangers_amon
     assert told(drifts) == [("unexpected", "files", "/usr/share/x/stranger"), ("unexpected", "packages", "x:amd64")]
     assert drifts[1].evidence["files"] == 3
     assert ("unexpected", "files", "/usr/bin/x") in told(compare(old, new, everything=True))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_a_side_could_not_look_at_is_not_changed_to_nothing(side: int) -> None:
+    seen = snapshot(
+        [Item("accounts", "user a", {"kind": "user", "name": "a", "password": "locked", "shell": "/bin/sh"})]
+    )
+    known = Item("accounts", "user a", {"kind": "user", "name": "a", "password": None, "shell": "/bin/sh"})
+    blind = replace(snapshot([known]), coverage={"accounts": Coverage("accounts", Outcome.DENIED, 1, ("shadow",))})
+    pair = (seen, blind) if side else (blind, seen)
+    assert {drift.kind for drift in compare(*pair)} == {Kind.UNKNOWN}
+    whole = replace(blind, coverage=seen.coverage)
+    assert {drift.kind for drift in compare(seen, whole)} == {Kind.CHANGED}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.search import Search
+from driftscan.model.search import Search, Sought
 from driftscan.model.tree import Built, walk
 from tests.unit.handmade import leaf, tree
 
@@ -62,9 +62,10 @@ def test_objects_that_hold_nothing_are_not_opened() -> None:
     one = tree(*many, leaf(b"7/odd", b"p644 0 0"))
     objects = Counted(one.objects)
     search = Search(objects, one.tree, one.stats)
+    search.expect([Sought(frozenset({b"odd"})), Sought(frozenset({b"even"}), (b"dd",))])
     assert [entry.path for entry in search.named([b"odd"])] == [b"/7/odd"]
     objects.asked = 0
-    assert [entry.path for entry in search.meta(rb"p")] == [b"/7/odd"]
+    assert [entry.path for entry in search.named([b"even"], (b"dd",))] == [b"/7/odd"]
     assert objects.asked == 4  # the root and /7, the stats beside them
 
 
@@ -73,7 +74,7 @@ def test_stats_tell_as_well() -> None:
     many = [leaf(b"%s/%03d" % (directory, name), b"f644 0 0") for directory in (b"a", b"b") for name in range(100)]
     one = tree(*many, (path, meta, b"1.0 77 2", link))
     found = Search(one.objects, one.tree, one.stats).select(
-        lambda _tree, stats: b" 77 " in stats, lambda _name, _meta, stats: stats.endswith(b" 2")
+        lambda _name, _meta, stats: stats.endswith(b" 2"), stats=lambda stats: b" 77 " in stats
     )
     assert [entry.path for entry in found if entry.kind == "f"] == [b"/a/linked"]
 

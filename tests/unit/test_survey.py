@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.collect.survey import Plan, Survey, Walk, plan, walk_probe
+from driftscan.collect.survey import Plan, Survey, Walk, plan, walk_probe, with_names
+from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.tree import TreeBuilder, walk
 
 FILESYSTEMS = b"".join(b"nodev\t%s\n" % kind for kind in (b"proc", b"tmpfs", b"nfs4", b"autofs", b"overlay", b"fuse"))
@@ -175,3 +176,35 @@ def test_avoided_mounts_are_never_stat_ed(tmp_path: Path) -> None:
     subprocess.run(command, input=f"R='{tmp_path}'\n{probe.script}\n".encode(), stdout=subprocess.PIPE, check=True)
     calls = [line for line in trace.read_text(errors="replace").splitlines() if "nfs" in line and "stat" in line]
     assert calls == []
+
+
+def test_every_directory_that_could_not_be_listed_is_named() -> None:
+    said = (
+        b"find: './root': Permission denied\nfind: './srv/a b\\n\\303\\251\\'': Permission denied\n"
+        b"find: ./bare: Permission denied\nfind: './mnt/nfs': Stale file handle\n"
+    )
+    result = with_names(Walk(b"var"), ProbeResult("walk /var", Outcome.DENIED, stderr=said, detail="the last"))
+    assert [(file.path, file.outcome) for file in result.files] == [
+        (b"/var/root", Outcome.DENIED),
+        (b"/var/srv/a b\n\xc3\xa9'", Outcome.DENIED),
+        (b"/var/bare", Outcome.DENIED),
+        (b"/var/mnt/nfs", Outcome.FAILED),
+    ]
+    assert (result.outcome, result.detail) == (Outcome.FAILED, "")
+    strange = with_names(Walk(b""), ProbeResult("walk /", Outcome.FAILED, stderr=b"sh: out of memory\n", detail="sh"))
+    assert (strange.files, strange.detail) == ((), "sh")
+
+
+@given(st.binary())
+def test_any_complaint_of_find_is_read(said: bytes) -> None:
+    with_names(Walk(b""), ProbeResult("walk /", Outcome.DENIED, stderr=b"find: " + said + b": Permission denied\n"))
+
+
+def test_without_the_kernels_list_what_has_no_device_is_not_walked() -> None:
+    lines = (
+        "1 0 8:1 / / rw - ext4 /dev/sda1 rw",
+        "2 1 0:40 / /nfs rw - nfs4 a:/x rw",
+        "3 1 0:41 / /data rw - btrfs /dev/b rw",
+    )
+    made = plan("\n".join(lines).encode() + b"\0\0gnu")
+    assert {walk.path for walk in made.walks} == {b"", b"data"}

@@ -127,7 +127,7 @@ def test_strictness_is_not_the_configurations_to_relax(home: Path) -> None:
     assert (found["stricthostkeychecking"], found["forwardagent"], found["permitlocalcommand"]) == ("true", "no", "no")
     assert (found["clearallforwardings"], found["updatehostkeys"]) == ("yes", "false")
     assert "remotecommand" not in found
-    assert (found["user"], found["connecttimeout"], found["compression"]) == ("admin", "3", "yes")
+    assert (found["user"], found["connecttimeout"]) == ("admin", "3")
 
 
 def test_the_inventory_wins(home: Path) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from driftscan.model.directories import Directories
 from driftscan.model.discovery import modules
 from driftscan.model.item import Json
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import text
 from driftscan.model.tree import Entry
@@ -81,13 +83,18 @@ def ecosystems() -> list[Ecosystem]:
     return [module.ECOSYSTEM for module in modules("driftscan.scopes.languages") if hasattr(module, "ECOSYSTEM")]
 
 
-def look(snapshot: Snapshot) -> Look:
-    """Find what the ecosystems go by; what a distribution's package owns or another system holds is left out."""
+@cache
+def sought() -> Sought:
+    """Return by what names and endings the packages of all ecosystems are found."""
     every = ecosystems()
     names = frozenset().union(*(one.names for one in every))
-    endings = tuple(ending for one in every for ending in one.endings)
+    return Sought(names, tuple(ending for one in every for ending in one.endings))
+
+
+def look(snapshot: Snapshot) -> Look:
+    """Find what the ecosystems go by; what a distribution's package owns or another system holds is left out."""
     foreign = elsewhere(snapshot)
-    found = snapshot.search.named(names, endings)
+    found = snapshot.search.named(*sought())
     entries = [entry for entry in found if not foreign(entry.path) and not _distribution(snapshot, entry)]
     return Look(snapshot, snapshot.directories, entries)
 

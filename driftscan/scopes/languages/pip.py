@@ -14,6 +14,7 @@ from driftscan.scopes.languages.records import gathered
 _PREFIX = re.compile(rb"(.*?)/lib(?:32|64)?/(?:python|pypy)[\d.]*/(?:site|dist)-packages")
 _WITHIN = re.compile(rb"/(?:site|dist)-packages/")  # copies that a package carries inside itself are none
 _NAME = re.compile(rb"([A-Za-z0-9][\w.+]*?)(?:-([\w.+!]+?))?(?:-py[\d.]+(?:-[\w.-]+)?)?\.(?:dist-info|egg-info|egg)")
+_ODD = re.compile(rb"//|/\.|/$")  # there may be a step that leads nowhere, or up
 _LISTS = (b"RECORD", b"installed-files.txt")
 _SMALL = (b"INSTALLER", b"direct_url.json")
 
@@ -95,11 +96,14 @@ def _field(line: bytes) -> bytes:
 
 
 def _inside(found: _Found, base: bytes, names: Iterable[bytes]) -> Iterator[bytes]:
+    top = found.prefix + b"/" if found.prefix else b"\0"  # without a prefix nothing is inside
     for name in names:
         if not name or b"\0" in name:
             continue
-        path = normpath(name if name.startswith(b"/") else b"%s/%s" % (base, name))
-        if found.prefix and path.startswith(found.prefix + b"/"):
+        path = name if name.startswith(b"/") else b"%s/%s" % (base, name)
+        if _ODD.search(path):
+            path = normpath(path)
+        if path.startswith(top):
             yield path
 
 

@@ -27,35 +27,40 @@ class _Told:
         self._records: dict[bytes, bytes | None] = {}
         self._whole: dict[bytes, bool] = {}
         self._owner: dict[bytes, bytes | None] = {}
-        self._tops: dict[tuple[bytes, bytes], bytes] = {}
         for name, paths in records.items():
             for path in paths:
                 self._records[path] = name if self._records.get(path, name) == name else None
-                for step in self._above(path):
+            for folder in {path.rpartition(b"/")[0] for path in paths}:
+                for step in self._above(folder):
                     if self._owner.get(step, b"") in {name, None}:  # then it has been said of those above too
                         break
                     self._owner[step] = None if step in self._owner else name
 
-    def _above(self, path: bytes) -> Iterator[bytes]:
-        """Yield the directories between the root and `path`, the lowest first."""
-        step = path.rpartition(b"/")[0]
+    def _above(self, folder: bytes) -> Iterator[bytes]:
+        """Yield `folder` and the directories above it below the root, the lowest first."""
+        step = folder
         while step.startswith(self._top):
             yield step
             step = step.rpartition(b"/")[0]
 
     def topmost(self, name: bytes, paths: Collection[bytes]) -> Iterator[bytes]:
+        """Yield what of `paths` is on the disk, all of a directory that is of `name` alone as its topmost such one."""
+        folders: dict[bytes, list[bytes]] = {}
         for path in paths:
-            if self._directories.entry(path) is None:
-                continue
-            yield self._top_whole(path.rpartition(b"/")[0], name) or path
+            folder, _, base = path.rpartition(b"/")
+            folders.setdefault(folder, []).append(base)
+        for folder, bases in folders.items():
+            there = self._directories.list(folder).keys() & bases
+            top = self._top_whole(folder, name) if there else b""
+            if top:
+                yield top
+            else:
+                yield from (b"%s/%s" % (folder, base) for base in there)
 
     def _top_whole(self, folder: bytes, name: bytes) -> bytes:
         """Return the topmost directory at or above `folder` in which all is of `name`; b"" if there is none."""
-        key = folder, name
-        if key not in self._tops:
-            steps = [*self._above(folder + b"/")]
-            self._tops[key] = next((step for step in reversed(steps) if self._is_whole(step, name)), b"")
-        return self._tops[key]
+        steps = [*self._above(folder)]
+        return next((step for step in reversed(steps) if self._is_whole(step, name)), b"")
 
     def _is_whole(self, path: bytes, name: bytes) -> bool:
         """Whether all in the directory `path` is of the package `name`."""

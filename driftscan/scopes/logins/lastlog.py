@@ -20,7 +20,6 @@ if [ ! -e "$ds_p" ]; then ds_gone "$ds_p" && ds_absent "no lastlog"; ds_denied /
 stat -L -c %s "$ds_p" || exit 1
 od -A d -t x1 -N """
     f'{_BYTES} "$ds_p"',
-    tools=("od", "stat"),
 )
 _QUERY = "SELECT Time, Name FROM Lastlog2"
 _LASTLOG2 = Probe(

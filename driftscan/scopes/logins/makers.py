@@ -15,6 +15,7 @@ MAKERS = Probe(
 ds_real /etc/passwd; passwd=$ds_p
 ds_real /etc/group; group=$ds_p
 [ -r "$passwd" ] && [ -r "$group" ] || ds_absent 'no account files'
+xargs -0 true </dev/null 2>/dev/null || ds_lack 'xargs -0'
 speak() { # DIRECTORY: reads names of files, one a line
   tr '\n' '\000' | xargs -0 awk -v top="$1" '
     FILENAME == ARGV[1] || FILENAME == ARGV[2] { split($0, field, ":"); known[field[1]] = 1; next }

@@ -40,7 +40,7 @@ reduce() { # FILE FIELDS NUMBERS SHOWN
 
 
 def _probe(name: str, file: str, fields: int, numbers: int, shown: int) -> Probe:
-    return Probe(f"accounts-{name}", f"{_REDUCE}reduce {file} {fields} {numbers} {shown}", tools=("awk",))
+    return Probe(f"accounts-{name}", f"{_REDUCE}reduce {file} {fields} {numbers} {shown}")
 
 
 PASSWD = _probe("passwd", "/etc/passwd", fields=7, numbers=4, shown=7)

@@ -57,10 +57,10 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A file of a sudoers directory; `why` says why sudo does not read it, "" when it does."""
+    """A file of a sudoers directory; `why` says why sudo does not read it, "" when it does, None: not known."""
 
     file: str
-    why: str
+    why: str | None
 
 
 @dataclass(slots=True)
@@ -119,7 +119,8 @@ def parse(files: Mapping[str, str], start: str, hostname: str) -> Sudoers:
             found.strange.append(f"{file}:{at}")
     found.files += [Passed(path, "") for path in reader.read]
     told = {passed.file for passed in found.files}
-    found.files += [Passed(path, "no @include or @includedir names it") for path in sorted(set(files) - told)]
+    unnamed = "no @include or @includedir names it" if start in files else None  # which it may, where it was not read
+    found.files += [Passed(path, unnamed) for path in sorted(set(files) - told)]
     return found
 
 

@@ -44,7 +44,7 @@ for list in *_Packages *_Packages.gz *_Packages.xz *_Packages.bz2 *_Packages.zst
   ds_real "/var/lib/apt/lists/$list"
   echo ">$list"
   [ -r "$ds_p" ] && [ -f "$ds_p" ] || continue
-  { show "$list" <"$ds_p" && echo "X-Whole: yes"; } | awk '
+  { show "$list" <"$ds_p" && echo "X-Whole: yes"; } | grep -E '^(Package|Version|X-Whole): ' | awk '
     NR == FNR { if (/^Package: /) want[substr($0, 10)] = 1; next }
     /^Package: / { name = substr($0, 10); wanted = name in want; next }
     wanted && /^Version: / { print name, substr($0, 10); next }

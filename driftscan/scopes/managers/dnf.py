@@ -33,6 +33,7 @@ _YUMDB = Probe(
     r"""
 ds_real /var/lib/yum/yumdb; db=$ds_p
 if [ ! -d "$db" ]; then ds_gone "$db" && ds_absent "no database of yum"; ds_denied "$db"; fi
+ds_need grep
 cd "$db" && find . \( -name reason -o -name from_repo \) -type f -exec grep '' /dev/null {} +
 """,
 )
@@ -58,7 +59,6 @@ for file in /etc/dnf/dnf.conf /etc/yum.conf; do
   fi
 done
 """,
-    tools=("awk",),
 )
 
 PROBES = (_HISTORY, _YUMDB, _STATE, _LOCKS, _EXCLUDES)

@@ -35,7 +35,6 @@ set -- ./*.md5sums
 [ -e "$1" ] || set --
 awk 'FNR == 1 { print ">" substr(FILENAME, 3) } { print } END { print "<" }' ./*.list "$@"
 """,
-    tools=("awk",),
     timeout=120,
     limit=256 << 20,
 )
@@ -46,7 +45,7 @@ _TIMES = Probe(
     _DATABASE
     + r"""
 cd "$db/info" && [ -r . ] || ds_denied "$db/info"
-find . -name '*.list' -printf '%T@ %f\n' 2>/dev/null || find . -name '*.list' -exec stat -c '%Y %n' {} +
+command find . -name '*.list' -printf '%T@ %f\n' 2>/dev/null || stat -c '%Y %n' ./*.list
 """,
 )
 

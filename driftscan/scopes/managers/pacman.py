@@ -26,7 +26,6 @@ set -- ./*/desc ./*/files
 [ -e "$1" ] || ds_absent "the database of pacman is empty"
 awk 'FNR == 1 { print ">" FILENAME } { print } END { print "<" }' "$@"
 """,
-    tools=("awk",),
     timeout=120,
     limit=256 << 20,
 )
@@ -41,7 +40,6 @@ set -- ./*/mtree
 printf '%s\n' "$@" '<'
 cat "$@" | gzip -dc | sed -e 's/ time=[^ ]*//' -e 's/ size=[^ ]*//' -e 's/ md5digest=[^ ]*//'
 """,
-    tools=("gzip",),
     timeout=120,
     limit=256 << 20,
 )
@@ -59,7 +57,6 @@ for list in *.db; do
   { { tar -tzf "$list" 2>/dev/null || tar -tf "$list"; } && echo X-Whole/desc; } | sed -n -e 's/^X-Whole.desc$/</p' -e t -e 's|/desc$||p'
 done
 """,
-    tools=("tar",),
 )
 _IGNORED = Probe(
     "pacman-ignored",

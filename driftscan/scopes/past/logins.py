@@ -22,11 +22,10 @@ any=''
 for f in /var/log/wtmp.1 /var/log/wtmp; do
   [ -f "$R$f" ] || continue
   [ -r "$R$f" ] || ds_denied "$f cannot be read by this account"
-  any=yes; tail -c {_BYTES} "$R$f"
+  any=yes; tail -c {_BYTES} "$R$f" || exit 1
 done
 [ "$any" ] || ds_absent "no wtmp"
 """,
-    tools=("tail",),
     limit=8 << 20,
 )
 # Of sudo's own lines those that tell a command.
@@ -35,7 +34,10 @@ AUTH = rotated("auth", "/var/log/auth.log", _SUDO)
 SECURE = rotated("secure", "/var/log/secure", _SUDO)
 JOURNAL = Probe(
     "journal",
-    "journalctl -q --no-pager -o short-unix -n 2000 -t sudo 2>/dev/null || ds_denied 'the journal cannot be read'",
+    """journalctl -q --no-pager -o short-unix -n 2000 -t sudo 2>/dev/null || ds_denied 'the journal cannot be read'
+for f in /var/log/journal/*/system.journal /run/log/journal/*/system.journal; do
+  [ ! -e "$f" ] || [ -r "$f" ] || ds_denied "only the account's own part of the journal can be read"
+done""",
     tools=("journalctl",),
     timeout=20,
     limit=4 << 20,

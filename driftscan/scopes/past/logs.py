@@ -48,7 +48,7 @@ rotated() {
 
 def rotated(name: str, log: str, expression: str) -> Probe:
     """Return the probe that shows the lines of `log`, and of its older ones, that the sed `expression` prints."""
-    return Probe(name, f"{_ROTATED}rotated {log} '{expression}'", tools=("sed", "tail"), timeout=60, limit=16 << 20)
+    return Probe(name, f"{_ROTATED}rotated {log} '{expression}'", timeout=60, limit=16 << 20)
 
 
 DPKG = rotated("dpkg", "/var/log/dpkg.log", r"/^[0-9: -]\{19\} \(install\|upgrade\|remove\|purge\) /p")

@@ -15,7 +15,6 @@ State = Literal["listen", "established"]
 NET = Probe(
     name="net",
     live=True,
-    tools=("grep",),
     accepts=frozenset({0, 1, 2}),  # a kernel without IPv6 has no tcp6
     # Only what listens (0A), is connected (01) or waits for datagrams (07): a web server has 30,000 others.
     script="""printf 'order %s\\n' "$(printf '\\1\\0\\0\\0' | od -An -tu4 2>/dev/null)"
@@ -27,7 +26,7 @@ HOLDERS = Probe(
     live=True,
     accepts=frozenset({0, 1, 2, 123}),
     timeout=60.0,
-    script="""if find / -maxdepth 0 -printf '' 2>/dev/null; then
+    script="""if command find / -maxdepth 0 -printf '' 2>/dev/null; then
   printf '%s\\0' /proc/[0-9]*/fd | xargs -0 sh -c 'find "$@" -maxdepth 1 -lname "socket:*" -printf "%p %l\\n" 2>/dev/null' sh
 else
   ls -l /proc/[0-9]*/fd 2>/dev/null | grep -aE '^/proc/[0-9]+/fd:$| -> socket:\\[[0-9]+\\]$'

@@ -3,6 +3,7 @@
 import os
 import pwd
 from dataclasses import replace
+from multiprocessing import parent_process
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,8 @@ def local_table() -> Table:
         process = _process(one, ticks, boot)
         if process is not None:
             found[process.pid] = process
-    own = own_processes(found, os.getpid())
+    starter = parent_process()  # where this one looks at one host of many
+    own = own_processes(found, os.getpid() if starter is None or starter.pid is None else starter.pid)
     return Table(found, own, denied=denied(found, own))
 
 

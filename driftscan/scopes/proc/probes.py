@@ -15,37 +15,37 @@ STAT = Probe(
     name="stat",
     live=True,
     tools=("grep", "xargs"),
-    accepts=frozenset({0, 1, 2, 123}),  # a process that ends meanwhile makes grep say 2
+    accepts=frozenset({0, 123}),  # a process that ends meanwhile makes grep say 2
     script="printf '%s\\0' /proc/[0-9]*/stat /proc/[0-9]*/cgroup | xargs -0 grep -sHa ''",
 )
 ARGUMENTS = Probe(
     name="arguments",
     live=True,
     tools=("grep", "xargs"),
-    accepts=frozenset({0, 1, 2, 123}),
+    accepts=frozenset({0, 123}),
     script="""if [ "$(printf 'a\\0b\\0' | grep -zc '' 2>/dev/null)" = 2 ]; then
   printf '%s\\0' /proc/[0-9]*/cmdline | xargs -0 grep -zsHa ''
 else
   for p in /proc/[0-9]*; do
-    tr '\\000\\n' '\\n\\001' 2>/dev/null <"$p/cmdline" | sed "s|^|$p/cmdline:|" | tr '\\n' '\\000'
+    tr '\\000\\n' '\\n\\001' 2>/dev/null <"$p/cmdline" | sed "s|^|$p/cmdline:|" | tr '\\n\\001' '\\000\\n'
   done 2>/dev/null
 fi""",
 )
 LINKS = Probe(
     name="links",
     live=True,
-    accepts=frozenset({0, 1, 2, 123}),
-    script="""if find / -maxdepth 0 -printf '' 2>/dev/null; then
+    accepts=frozenset({0, 123}),
+    script="""if command find / -maxdepth 0 -printf '' 2>/dev/null; then
   printf '%s\\0' /proc/[0-9]*/exe /proc/[0-9]*/cwd | xargs -0 sh -c 'find "$@" -maxdepth 0 -printf "%p\\0%l\\0" 2>/dev/null' sh
 else
-  printf 'ls\\0'; ls -ld /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null
+  printf 'ls\\0'; ls -ld /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null; :
 fi""",
 )
 LIBRARIES = Probe(
     name="libraries",
     live=True,
     tools=("grep", "xargs"),
-    accepts=frozenset({0, 1, 2, 123}),
+    accepts=frozenset({0, 123}),
     timeout=60.0,
     script="printf '%s\\0' /proc/[0-9]*/maps | xargs -0 grep -sHaE '^[0-9a-f]+-[0-9a-f]+ ..x. .* \\(deleted\\)$'",
 )
@@ -54,7 +54,7 @@ OWNERS = Probe(
     name="owners",
     live=True,
     tools=("grep", "xargs"),
-    accepts=frozenset({0, 1, 2, 123}),
+    accepts=frozenset({0, 123}),
     script="printf '%s\\0' /proc/[0-9]*/status | xargs -0 grep -sHaE '^(Uid|State|VmSize):'",
 )
 USERS = Probe(

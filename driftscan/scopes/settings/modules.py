@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.text import text
-from driftscan.scopes._common import whole_lines
+from driftscan.scopes._common import PROC_WHOLE, whole_lines
 from driftscan.scopes.base import Probe
 
 _LOAD = tuple(f"{top}/modules-load.d" for top in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"))
@@ -17,7 +17,9 @@ FILES = Probe(
 )
 LOADED = Probe(
     "modules-loaded",
-    """[ -r /proc/modules ] || ds_absent 'this kernel has no modules'
+    PROC_WHOLE
+    + """
+[ -r /proc/modules ] || ds_absent 'this kernel has no modules'
 while read -r name _; do printf 'loaded %s\\n' "$name"; done </proc/modules
 for d in /sys/module/*; do printf 'known %s\\n' "${d##*/}"; done""",
     live=True,

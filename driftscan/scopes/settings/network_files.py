@@ -24,7 +24,7 @@ FILES = Probe(
   [ -f "$f" ] || continue
   [ -r "$f" ] || {{ denied="$denied ${{f#"$R"}}"; continue; }}
   printf '\\000%s\\n' "${{f#"$R"}}"
-  grep -saivE 'psk|passw|secret|private|wep|key|token|identity' "$f" | head -c 65536 | tr -d '\\000'
+  grep -saivE 'psk|passw|secret|private|wep|key|token|identity' "$f" | {{ head -c 65536 2>/dev/null || ds_lack 'head -c'; }} | tr -d '\\000'
 done
 [ -z "$denied" ] || printf '\\000denied\\n%s\\n' "$denied"
 :""",

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.text import text
-from driftscan.scopes._common import whole_lines
+from driftscan.scopes._common import PROC_WHOLE, whole_lines
 from driftscan.scopes.base import Probe
 
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
@@ -35,7 +35,9 @@ done
 # All of /proc/sys but binfmt_misc, which would be mounted by being looked at, and what holds keys and random numbers.
 LIVE = Probe(
     "sysctl-live",
-    r"""cd /proc/sys 2>/dev/null || ds_absent 'no /proc/sys'
+    PROC_WHOLE
+    + r"""
+cd /proc/sys 2>/dev/null || ds_absent 'no /proc/sys'
 sed -n 's|^[^ ]* [^ ]* [^ ]* [^ ]* \(/proc/sys[^ ]*\) \(r[ow]\)[, ].*|\2:\1|p' /proc/self/mountinfo
 set --
 for f in * fs/*; do case $f in fs | fs/binfmt_misc | sunrpc) ;; *) set -- "$@" "$f" ;; esac; done

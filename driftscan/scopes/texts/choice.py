@@ -2,11 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
+from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 
 from driftscan.model.manifest import PackagedFile
 from driftscan.model.ownership import Ownership
+from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry, walk
 from driftscan.scopes._follow import other_roots
@@ -54,11 +57,14 @@ _CONFIGURATION = re.compile(
     rb"|pgpass|netrc|requirements.*\.txt)$"
 )
 _REGULAR = ord("f")
+_EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
 _VENV = b"pyvenv.cfg"
+_VENVS = Sought(frozenset({_VENV}))
 _CHECKOUT = (b".git", b".hg", b".svn", b".bzr")
 _GIT_CONFIG = b"/.git/config"
 _CACHE = b"CACHEDIR.TAG"  # by the Cache Directory Tagging Specification
-_KEYS = re.compile(rb"\.(?:pem|key)$|/id_[a-z0-9]+$")
+SOUGHT = Sought(frozenset({*_CHECKOUT, _CACHE, _VENV}))
+_KEYS = re.compile(rb"\.(?:pem|key)$|^id_[a-z0-9]+$")
 
 
 class Wanted(NamedTuple):
@@ -66,6 +72,9 @@ class Wanted(NamedTuple):
 
     entry: Entry
     digest: str
+
+
+_Candidate = tuple[tuple[int, int], Wanted]  # how much it matters, least is most; the file
 
 
 class Choice(NamedTuple):
@@ -78,11 +87,10 @@ class Choice(NamedTuple):
 def choose(snapshot: Snapshot) -> Choice:
     """Choose the files of `snapshot` whose content is read."""
     ownership = snapshot.ownership or Ownership((), snapshot.links)
-    found = list(_candidates(snapshot, ownership))
-    venvs = {directory for _, one in found for directory, _, name in [one.entry.path.rpartition(b"/")] if name == _VENV}
+    venvs = {entry.path.rpartition(b"/")[0] for entry in snapshot.search.named(*_VENVS)}
     wanted, size = list[Wanted](), 0
     taken, left = Counter[bytes](), Counter[bytes]()
-    for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].entry.path)):
+    for _, one in _foremost(_candidates(snapshot, ownership), left):
         if _made_by_venv(one.entry.path, venvs):
             continue
         place = _place(one.entry.path)
@@ -93,6 +101,24 @@ def choose(snapshot: Snapshot) -> Choice:
         else:
             left[place] += 1
     return Choice(wanted, left)
+
+
+def _foremost(candidates: Iterable[_Candidate], left: Counter[bytes]) -> list[_Candidate]:
+    """Return the candidates in order; of a place with far more than are read only the first, the others are `left`."""
+    by_place: dict[bytes, list[_Candidate]] = {}
+    for one in candidates:
+        place = _place(one[1].entry.path)
+        here = by_place.setdefault(place, [])
+        here.append(one)
+        if len(here) > 8 * _EACH and place != b"/etc":
+            here.sort(key=_order)
+            left[place] += len(here) - 4 * _EACH
+            del here[4 * _EACH :]
+    return sorted((one for here in by_place.values() for one in here), key=_order)
+
+
+def _order(one: _Candidate) -> tuple[tuple[int, int], bytes]:
+    return one[0], one[1].entry.path
 
 
 def _place(path: bytes) -> bytes:
@@ -106,25 +132,31 @@ def in_home(path: bytes) -> bool:
     return _HOME.match(path) is not None
 
 
-def _candidates(snapshot: Snapshot, ownership: Ownership) -> Iterator[tuple[tuple[int, int], Wanted]]:
+def _candidates(snapshot: Snapshot, ownership: Ownership) -> Iterator[_Candidate]:
     if not snapshot.tree:
         return
 
     others = other_roots(snapshot)
     checkouts, caches = _marked(snapshot)
+    get = ownership.get
+    here, place = b"", _CLOSED
 
     def enter(path: bytes, _child: bytes) -> bool:
         if path in caches or (path + b"/").startswith(others):
             return False
         return path.endswith(b"/.git") or not _PASSED.search(path)
 
-    for entry in walk(snapshot.objects, snapshot.tree, snapshot.stats, enter):
-        if entry.meta[0] != _REGULAR:
-            continue
+    def wanted(_name: bytes, meta: bytes, _stats: bytes) -> bool:
+        return meta[0] == _REGULAR
+
+    for entry in walk(snapshot.objects, snapshot.tree, snapshot.stats, enter, wanted):
         path, digest = entry.path, ""
-        owned = ownership.get(path)
+        directory, _, name = path.rpartition(b"/")
+        if directory != here:
+            here, place = directory, _place_of(directory, checkouts)
+        owned = get(path)
         if owned is None:
-            rank = _rank(entry, checkouts)
+            rank = place.rank(name, entry.meta)
         elif entry.ctime > owned[0].unpacked:  # few are left
             packaged = PackagedFile.decode(owned[1])
             config, digest = packaged.kind == "config", packaged.digest
@@ -153,7 +185,9 @@ def concerns(change: Change, ownership: Ownership) -> bool:
     if not change.is_file or (_PASSED.search(path) and not path.endswith(_GIT_CONFIG)):
         return False
     named = _CONFIGURATION.search(change.name) is not None or names_secret(change.name)
-    return named or path in ownership or any(entry is not None and _rank(entry, ()) is not None for entry in change[1:])
+    place = _place_of(path.rpartition(b"/")[0], ())
+    ranked = any(entry is not None and place.rank(change.name, entry.meta) is not None for entry in change[1:])
+    return named or path in ownership or ranked
 
 
 def _made_by_venv(path: bytes, venvs: set[bytes]) -> bool:
@@ -166,46 +200,106 @@ def _made_by_venv(path: bytes, venvs: set[bytes]) -> bool:
 def _marked(snapshot: Snapshot) -> tuple[set[bytes], set[bytes]]:
     """Return the directories that are checkouts, and those that say that they are caches."""
     checkouts, caches = set[bytes](), set[bytes]()
-    for entry in snapshot.search.named((*_CHECKOUT, _CACHE)):
+    for entry in snapshot.search.named(*SOUGHT):
         directory, _, name = entry.path.rpartition(b"/")
-        (caches if name == _CACHE else checkouts).add(directory)
+        if name != _VENV:
+            (caches if name == _CACHE else checkouts).add(directory)
     return checkouts, caches
 
 
-def _rank(entry: Entry, checkouts: Container[bytes]) -> int | None:
-    """Return how much a file that no package owns matters, 0 most; None if it is not read at all."""
-    path = entry.path
-    if path.startswith((b"/usr/", b"/bin/", b"/sbin/", b"/lib")) and not path.startswith(b"/usr/local/"):
-        return 0 if entry.mode & 0o111 else None
-    name = path.rpartition(b"/")[2]
-    if _KEYS.search(path):
-        return 0 if path.startswith(b"/etc/") else 1
+class _Kind(Enum):
+    """What a file's name says of it."""
+
+    KEY = auto()
+    DATA = auto()
+    CONFIGURATION = auto()
+    OTHER = auto()
+
+
+def _whole_name(name: bytes) -> _Kind:
+    """Return what `name` says, all of it."""
+    if _KEYS.search(name):
+        return _Kind.KEY
     if _DATA.search(name):
-        return None
-    by_name = _CONFIGURATION.search(name) is not None or names_secret(name)
-    depth, home = path.count(b"/"), in_home(path)
-    if path.endswith(_GIT_CONFIG):
-        return 1  # where the addresses are
-    if home and depth - (1 if path.startswith(b"/root/") else 2) > _HOME_DEPTH:
-        return None
-    if not path.startswith(b"/etc/") and not by_name and _HIDDEN.search(path) and not home:
-        return None  # what a tool keeps for itself
-    above = _marked_above(path, checkouts)
+        return _Kind.DATA
+    return _Kind.CONFIGURATION if _CONFIGURATION.search(name) else _Kind.OTHER
+
+
+_by_ending = lru_cache(4096)(_whole_name)
+
+
+def _kind(name: bytes) -> _Kind:
+    """Return what `name` says; most say it by their ending, and there are few endings."""
+    kind = _by_ending(b"_" + name[at:]) if (at := name.rfind(b".")) > 0 else _Kind.OTHER
+    return _whole_name(name) if kind is _Kind.OTHER else kind
+
+
+class _Place(NamedTuple):
+    """How much a directory's files matter that no package owns, 0 most, None where they are not read at all.
+
+    `named` is the rank of configuration by its name, `program` that of what may be executed, `other` that of the rest,
+    `key` that of what is called as keys are. `checkout` is the checkout around it, whose examples are passed over.
+    Without `programs` what may be executed is none of it.
+    """
+
+    named: int | None = None
+    program: int | None = None
+    other: int | None = None
+    key: int | None = None
+    checkout: bytes | None = None
+    path: bytes = b""
+    programs: bool = True
+
+    def rank(self, name: bytes, meta: bytes) -> int | None:
+        """Return the rank of the file `name`, whose entry has `meta`."""
+        if self.key is None:  # the system's own
+            return self.program if self.program is not None and _EXECUTABLE.match(meta) else None
+        kind = _kind(name)
+        if kind is _Kind.KEY:
+            return self.key
+        if self.path.endswith(b"/.git"):
+            return 1 if name == b"config" else None  # where the addresses are
+        if kind is _Kind.DATA or (self.named is None and self.program is None and self.other is None):
+            return None
+        if kind is _Kind.OTHER and not names_secret(name):
+            return self.program if self.program != self.other and _EXECUTABLE.match(meta) else self.other
+        if self.checkout is not None and is_example(b"%s/%s" % (self.path[len(self.checkout) :], name)):
+            return None
+        return self.named if self.programs or not _EXECUTABLE.match(meta) else None
+
+
+_CLOSED = _Place()
+
+
+def _place_of(directory: bytes, checkouts: Container[bytes]) -> _Place:
+    """Return how much the files in `directory` matter."""
+    inside, depth = directory + b"/", directory.count(b"/") + 1
+    if inside.startswith((b"/usr/", b"/bin/", b"/sbin/", b"/lib")) and not inside.startswith(b"/usr/local/"):
+        return _Place(program=0)
+    etc, home = inside.startswith(b"/etc/"), in_home(inside)
+    closed = _Place(key=0 if etc else 1, path=directory)
+    if home and depth - (1 if inside.startswith(b"/root/") else 2) > _HOME_DEPTH:
+        return closed
+    above = _marked_above(inside, checkouts)
     if above is not None:
-        small = depth - above.count(b"/") <= _CHECKOUT_DEPTH and not is_example(path[len(above) :])
-        return 1 if by_name and small else None
-    return 1 if home else _rank_of_application(entry, depth, by_name=by_name)
-
-
-def _rank_of_application(entry: Entry, depth: int, *, by_name: bool) -> int | None:
-    path, program = entry.path, entry.mode & 0o111 != 0
-    if path.startswith(b"/etc/") or _MINE.match(path):
-        first = _FIRST.match(path) is not None
-        deep = depth > (_DEPTH + 3 if by_name else _DEPTH)
-        return 0 if first else None if deep else 1 if by_name or program else 2
-    if path.startswith(b"/var/lib/"):
-        return 1 if by_name and not program and depth <= _STATE_DEPTH else None
-    return None
+        small = depth - above.count(b"/") <= _CHECKOUT_DEPTH
+        return closed._replace(named=1, checkout=above) if small else closed
+    if home:
+        return closed._replace(named=1, program=1, other=1)
+    if etc or _MINE.match(inside):
+        if _FIRST.match(inside):
+            ranks = closed._replace(named=0, program=0, other=0)
+        else:
+            ranks = closed._replace(
+                named=1 if depth <= _DEPTH + 3 else None,
+                program=1 if depth <= _DEPTH else None,
+                other=2 if depth <= _DEPTH else None,
+            )
+        hidden = not etc and _HIDDEN.search(inside)  # what a tool keeps for itself
+        return ranks._replace(program=None, other=None) if hidden else ranks
+    if inside.startswith(b"/var/lib/") and depth <= _STATE_DEPTH:
+        return closed._replace(named=1, programs=False)
+    return closed
 
 
 def _marked_above(path: bytes, marked: Container[bytes]) -> bytes | None:

@@ -93,7 +93,7 @@ def cluster() -> Iterator[str]:
         shutil.rmtree(scratch)
 
 
-def _new_database(socket: str, template: str = "template0") -> str:
+def new_database(socket: str, template: str = "template0") -> str:
     """Make a database of the cluster and return its URL."""
     import psycopg
 
@@ -108,7 +108,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give the path or URL of a database in which there is nothing yet."""
     if request.param == "sqlite":
         return str(tmp_path / "data" / "driftscan.db")
-    return _new_database(request.getfixturevalue("cluster"))
+    return new_database(request.getfixturevalue("cluster"))
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +122,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made_on_server(cluster: str) -> str:
     """Give the name of a PostgreSQL database with tables and views, to be copied."""
-    url = _new_database(cluster)
+    url = new_database(cluster)
     Store.open(url).close()
     return url.partition("@/")[2].partition("?")[0]
 
@@ -134,6 +134,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         target = str(shutil.copy(request.getfixturevalue("made"), tmp_path / "driftscan.db"))
     else:
         cluster, template = request.getfixturevalue("cluster"), request.getfixturevalue("made_on_server")
-        target = _new_database(cluster, template)
+        target = new_database(cluster, template)
     with Store.open(target) as opened:
         yield opened

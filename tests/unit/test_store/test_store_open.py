@@ -131,7 +131,7 @@ def test_a_damaged_database(tmp_path: Path, snap: Snap) -> None:
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))
     with (
-        pytest.raises(StoreError, match=r"driftscan\.db is damaged; restore it from a backup"),
+        pytest.raises(StoreError, match=r"driftscan\.db is damaged; `driftscan db check` says what of it is lost"),
         Store.open(path) as store,
     ):
         store.hosts()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
+from driftscan.model.objects import digest
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import digest
 from driftscan.store import Store
 
 Snap = Callable[..., Snapshot]
@@ -25,7 +25,7 @@ from datetime import datetime, timezone
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import digest
+from driftscan.model.objects import digest
 from driftscan.store import Store
 
 def snapshot(host, items, objects):
