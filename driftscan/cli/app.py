@@ -28,10 +28,28 @@ from driftscan.cli import (
     strata,
     verdict,
 )
+from driftscan.cli.lazily import LazyGroup
+from driftscan.cli.saying import complain
 from driftscan.errors import DriftscanError, ExitCode
+
+
+class _Commands(LazyGroup):
+    """All that a person can ask for, in the order of the help."""
+
+    registers = tuple(
+        module.register
+        for module in (
+            audit, scan, explain, strata, runbook,
+            baseline, check, diff, fleet, nightly,
+            role, prove, verdict,
+            show, log, blame, hosts, rules, sql, db, scopes,
+        )
+    )  # fmt: skip
+
 
 app = typer.Typer(
     name="driftscan",
+    cls=_Commands,
     help="Read a Linux server that nobody understands, and say what is on it. Nothing is written on the server.",
     epilog="Exit codes: 0 clean, 1 error, 2 usage, 3 incomplete (something could not be seen), 4 findings (--fail-on).",
     no_args_is_help=True,
@@ -42,14 +60,6 @@ app = typer.Typer(
 # Click's errors by way of typer: newer versions of it carry a click of their own.
 _Misuse: Any = typer.BadParameter.__mro__[1]
 _Refusal: Any = typer.BadParameter.__mro__[2]
-
-for module in (
-    audit, scan, explain, strata, runbook,
-    baseline, check, diff, fleet, nightly,
-    role, prove, verdict,
-    show, log, blame, hosts, rules, sql, db, scopes,
-):  # fmt: skip
-    module.register(app)
 
 
 def _version(wanted: bool) -> None:
@@ -73,7 +83,7 @@ def run(arguments: list[str] | None = None) -> int:
         typer.echo(_said(error), err=True)
         return ExitCode.USAGE if isinstance(error, _Misuse) else ExitCode.ERROR
     except DriftscanError as error:
-        typer.echo(f"driftscan: {error}", err=True)
+        complain(f"driftscan: {error}")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED

@@ -10,7 +10,9 @@ import typer
 from driftscan.cli import baselines as files
 from driftscan.cli.baselines import Baselines, Role
 from driftscan.cli.options import Shared, offline, page
+from driftscan.cli.saying import complain
 from driftscan.errors import ExitCode, UsageError
+from driftscan.model.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +85,7 @@ def init(
         count = len(proposal.declared) + len(proposal.trees)
         typer.echo(f"{path}: {count} declared, {sum(map(len, proposal.remarks.values()))} remarks; now read it")
     for line in proposal.blind:
-        typer.echo(f"driftscan: not declared, for it was not seen whole: {line}", err=True)
+        complain(f"driftscan: not declared, for it was not seen whole: {shown(line)}")
     return ExitCode.INCOMPLETE if proposal.blind else ExitCode.OK
 
 
@@ -170,7 +172,7 @@ def update(
     for line in difference(before, document.text(), path):
         typer.echo(line)
     for drift in check.unknown:
-        typer.echo(f"driftscan: not seen, so not taken in: {drift.scope} {drift.key}".rstrip(), err=True)
+        complain(f"driftscan: not seen, so not taken in: {shown(drift.scope)} {shown(drift.key)}".rstrip())
     if before == document.text():
         typer.echo("driftscan: there is nothing to take in", err=True)
     elif not write:

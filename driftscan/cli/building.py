@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftscan.cli.options import Shared
+from driftscan.cli.options import Shared, ask
 
 if TYPE_CHECKING:
     from driftscan.collect.fetch import Fetched
@@ -129,16 +129,15 @@ class _Host:
         if not wanted:
             return Fetched()
         self._link = self._link or self._connect()
-        with Progress(1, quiet=self._shared.quiet) as progress:
+        with Progress([self._host.name], quiet=self._shared.quiet) as progress:
             return fetch(self._link, wanted, watch=lambda scope: progress.step(self._host.name, scope, 0))
 
     def _connect(self) -> "Link":
-        from driftscan.cli.scanning import ask_one_at_a_time
         from driftscan.collect.runner import Link
         from driftscan.transport.connect import connect, privilege
 
-        rights = privilege(self._host, ask_one_at_a_time)
-        return Link(connect(self._host, ask_one_at_a_time), rights)
+        rights = privilege(self._host, ask)
+        return Link(connect(self._host, ask), rights)
 
     def close(self) -> None:
         """End the connection."""

@@ -13,8 +13,10 @@ from driftscan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
     from pathlib import Path
 
+    from driftscan.cli.looking import Look
     from driftscan.model.drift import Check
     from driftscan.model.finding import Severity
 
@@ -93,26 +95,34 @@ def _scanned(shared: Shared, names: list[str], where: "Path", *, full: bool, job
     from datetime import date
 
     from driftscan.cli.baselines import role_of
-    from driftscan.cli.comparing import compared
+    from driftscan.cli.looking import Order
     from driftscan.cli.progress import Progress
     from driftscan.cli.scan import wish
     from driftscan.cli.scanning import Scanner
     from driftscan.model.drift import Check
 
     hosts = [target.host for target in shared.targets(names)]
-    with Progress(len(hosts), quiet=shared.quiet) as progress:
-        scanner = Scanner(wish(None, full=full, timeout=shared.timeout), shared.new_store, progress, jobs)
-        for scanned in scanner.scan(hosts):
-            done = scanned.settled()
-            if done.snapshot is None or done.saved is None or scanner.store is None:
-                yield Check(
-                    done.host.name,
-                    role_of(done.host, scanner.store),
-                    error=str(done.error).removeprefix(f"{done.host.name}: "),
-                )
+    today = date.today()  # noqa: DTZ011 - a person's day
+    with Progress([host.name for host in hosts], quiet=shared.quiet) as progress:
+        wanted = wish(None, full=full, timeout=shared.timeout)
+        scanner = Scanner(Order(wanted, partial(_said, where, today), shared.new_store), progress, jobs)
+        for done in scanner.scan(hosts):
+            if done.said is not None:
+                yield done.said
                 continue
-            role = role_of(done.host, scanner.store)
-            yield compared(scanner.store, done.snapshot, done.saved.id, role, where, date.today())  # noqa: DTZ011
+            error = str(done.error).removeprefix(f"{done.host.name}: ")
+            yield Check(done.host.name, role_of(done.host, scanner.store), error=error)
+
+
+def _said(where: "Path", today: "date", look: "Look") -> "Check":
+    """Return the comparison of a host that was just scanned."""
+    from driftscan.cli.baselines import role_of
+    from driftscan.cli.comparing import compared
+
+    saved = look.saved()
+    if look.store is None or saved is None:
+        raise AssertionError  # a check is always kept
+    return compared(look.store, look.snapshot, saved.id, role_of(look.host, look.store), where, today)
 
 
 def register(app: typer.Typer) -> None:

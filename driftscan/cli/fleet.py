@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftscan.cli.options import Shared, offline, page, print_rows
+from driftscan.cli.saying import complain
 from driftscan.errors import DriftscanError, ExitCode, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _meant(shared: Shared, name: str, known: "Mapping[str, StoredHost]") -> "Seq
     found = [known[target] for target in targets if target in known]
     for target in targets:
         if found and target not in known:
-            typer.echo(f"driftscan: {target} was never scanned, it is left out", err=True)
+            complain(f"driftscan: {target} was never scanned, it is left out")
     if not found:
         raise UsageError(f"{name!r} is no role, group or host with a snapshot", hint="see `driftscan log`")
     return found

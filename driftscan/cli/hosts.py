@@ -1,11 +1,10 @@
 """`driftscan hosts`: the hosts of the inventory, and whether each can be reached and read."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from driftscan.cli.options import Format, Shared, offline, print_rows, shared
+from driftscan.cli.options import Format, Shared, ask, offline, print_rows, shared
 from driftscan.cli.scan import Jobs, Targets
 from driftscan.errors import DriftscanError, ExitCode
 
@@ -31,6 +30,8 @@ def list_(shared: Shared, targets: Targets = None, format_name: Format = "table"
 @shared
 def ping(shared: Shared, targets: Targets = None, jobs: Jobs = 8, format_name: Format = "table") -> int:
     """Say whether each host can be reached, and with what rights. And for how many probes it has the tools."""
+    from concurrent.futures import ThreadPoolExecutor
+
     hosts = [target.host for target in shared.targets(targets or [])]
     with ThreadPoolExecutor(jobs) as pool:
         rows = list(pool.map(_ping, hosts))
@@ -39,16 +40,15 @@ def ping(shared: Shared, targets: Targets = None, jobs: Jobs = 8, format_name: F
 
 
 def _ping(host: "Host") -> tuple[Any, ...]:
-    from driftscan.cli.scanning import ask_one_at_a_time
-    from driftscan.collect.ping import ping as ask
+    from driftscan.collect.ping import ping
     from driftscan.collect.runner import Link
     from driftscan.transport.connect import connect, privilege
 
     try:
-        rights = privilege(host, ask_one_at_a_time)
-        transport = connect(host, ask_one_at_a_time)
+        rights = privilege(host, ask)
+        transport = connect(host, ask)
         try:
-            answer = ask(Link(transport, rights))
+            answer = ping(Link(transport, rights))
         finally:
             transport.close()
     except DriftscanError as error:

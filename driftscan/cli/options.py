@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from driftscan.cli.saying import ShownFormatter
 from driftscan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _PAGE = (
     120,
     120,
 )  # columns of a report: the fewest, those where there is no screen, the most that are read with ease
+_asking = Lock()  # two hosts must not ask for a password at the same time
 _HERE = ("db", "inventory", "quiet", "verbose")  # options of commands that connect to no host
 
 
@@ -87,9 +90,9 @@ class Shared:
     def prepare(self) -> None:
         """Set up the log, which goes to stderr."""
         level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(self.verbose, 2)]
-        logging.basicConfig(
-            level=logging.ERROR if self.quiet else level, format="driftscan: %(message)s", stream=sys.stderr
-        )
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(ShownFormatter("driftscan: %(message)s"))
+        logging.basicConfig(level=logging.ERROR if self.quiet else level, handlers=[handler])
         if self.verbose < 2:
             logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
@@ -159,9 +162,14 @@ def offline(function: Callable[..., Any]) -> Callable[..., Any]:
     return _give(function, _HERE)
 
 
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Shared, include_extras=True)
+
+
 def _give(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    hints = get_type_hints(Shared, include_extras=True)
+    hints = _hints()
     more = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
@@ -216,7 +224,7 @@ def print_rows(format_name: str, headers: "list[str]", rows: Any) -> None:
 
 
 def ask(question: str) -> str:
-    """Ask a person for a secret; raises UsageError where nobody can be asked."""
+    """Ask a person for a secret, one question at a time; raises UsageError where nobody can be asked."""
     from getpass import getpass
 
     if not sys.stdin.isatty():
@@ -224,4 +232,5 @@ def ask(question: str) -> str:
             f"{question} is needed, and there is no terminal to ask on",
             hint="name a file or an environment variable for it in the inventory",
         )
-    return getpass(f"{question}: ")
+    with _asking:
+        return getpass(f"{question.rstrip(': ')}: ")

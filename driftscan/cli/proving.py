@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from driftscan.cli.options import Shared
+from driftscan.cli.options import Shared, ask
 from driftscan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _rebuilt(
     from driftscan.prove.rebuild import Original, rebuild
     from driftscan.role.steering import Steering, load
 
-    progress = held.enter_context(Progress(1, quiet=asked.shared.quiet))
+    progress = held.enter_context(Progress([], quiet=asked.shared.quiet))
     directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="driftscan-")))  # mode 0700
     ground = held.enter_context(closing(_ground(asked, blank)))
 
@@ -169,12 +169,11 @@ def _rebuilt(
 
 def _ground(asked: Asked, blank: "Host | None") -> "Ground":
     from driftscan.cli.scan import wish
-    from driftscan.cli.scanning import ask_one_at_a_time
     from driftscan.prove.ground import BlankHost, SandboxRoot
 
     wanted = wish(None, full=False, timeout=asked.shared.timeout)
     if blank is not None:
-        return BlankHost(blank, wanted, ask_one_at_a_time)
+        return BlankHost(blank, wanted, ask)
     return SandboxRoot(Path(asked.sandbox or ""), wanted)
 
 

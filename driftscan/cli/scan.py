@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftscan.cli.options import Shared, shared
+from driftscan.cli.saying import complain
 from driftscan.errors import UsageError
 
 if TYPE_CHECKING:
-    from driftscan.cli.scanning import Scanned
+    from driftscan.cli.looking import Look
     from driftscan.collect.collector import Wish
     from driftscan.model.snapshot import Snapshot
 
@@ -45,28 +46,28 @@ def scan(
 ) -> int:
     """Take a snapshot of each host and keep it."""
     from driftscan.cli.progress import Progress
-    from driftscan.cli.scanning import Scanner, worst
 
     hosts = [target.host for target in shared.targets(targets or [])]
-    codes = []
-    wanted = wish(scope, full=verify_full, timeout=shared.timeout)
-    with Progress(len(hosts), quiet=shared.quiet) as progress:
-        scanner = Scanner(wanted, shared.new_store, progress, jobs, record)
-        for scanned in scanner.scan(hosts):
-            done = scanned.settled()
+    with Progress([host.name for host in hosts], quiet=shared.quiet) as progress:
+        from driftscan.cli.looking import Order
+        from driftscan.cli.scanning import Scanner, worst
+
+        order = Order(wish(scope, full=verify_full, timeout=shared.timeout), _line, shared.new_store, record)
+        codes = []
+        for done in Scanner(order, progress, jobs).scan(hosts):
             codes.append(done.exit_code)
             if done.error is not None:
-                typer.echo(done.complaint, err=True)
+                complain(done.complaint)
             elif not shared.quiet:
-                typer.echo(_line(done))
+                typer.echo(done.said)
     return worst(codes)
 
 
-def _line(done: "Scanned") -> str:
+def _line(look: "Look") -> str:
     from driftscan.model.text import shown
 
-    snapshot, saved = done.snapshot, done.saved
-    if snapshot is None or saved is None:
+    snapshot, saved = look.snapshot, look.saved()
+    if saved is None:
         return ""
     state = "complete" if snapshot.complete else "INCOMPLETE: " + ", ".join(blind(snapshot))
     seen = f"{snapshot.files:,} files, {len(snapshot.items):,} items"

@@ -27,7 +27,9 @@ def show(
     format_name: Format = "table",
 ) -> int:
     """Show what was seen. For example: driftscan show web1 packages; driftscan show web1@~1 files /etc/nginx."""
+    from driftscan.cli.saying import complain
     from driftscan.model.revision import Revision
+    from driftscan.model.text import shown
     from driftscan.report.listing import listing
     from driftscan.scopes.base import scopes
 
@@ -43,8 +45,8 @@ def show(
         typer.echo(f"driftscan: {scope} was not looked at in this snapshot", err=True)
         return ExitCode.INCOMPLETE
     if not coverage.outcome.seen:
-        typer.echo(
-            f"driftscan: {scope} was not seen whole ({coverage.outcome.value}): {'; '.join(coverage.gaps)}", err=True
+        complain(
+            f"driftscan: {scope} was not seen whole ({coverage.outcome.value}): {'; '.join(map(shown, coverage.gaps))}"
         )
         return ExitCode.INCOMPLETE
     return ExitCode.OK

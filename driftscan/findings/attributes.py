@@ -6,7 +6,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Json
-from driftscan.model.text import text
+from driftscan.model.text import number, text
 
 ACL = Rule(
     "acl-extra",
@@ -51,7 +51,7 @@ def find(view: View) -> Iterator[Finding]:
     acls = [path for path, more in view.more.items() if _extra(more.get("acl")) and not _own_state(view, path)]
     for path, below in _topmost(acls):
         entries = _extra(view.more[path].get("acl"))
-        named = [entry for entry in entries if entry.split(":")[-2]] or entries
+        named = [entry for entry in entries if _who(entry)] or entries
         evidence: dict[str, Json] = {"acl": [_named(view, entry) for entry in named], **_below(below)}
         grave = _may_write(entries) and bool(view.ownership.owner(path))
         yield ACL.finding(text(path), evidence, Severity.MEDIUM if grave else None)
@@ -73,10 +73,15 @@ def _may_write(entries: Iterable[str]) -> bool:
     return any("w" in entry.rpartition(":")[2] for entry in entries)
 
 
+def _who(entry: str) -> str:
+    """Return the account of `user:1001:rwx`; "" of `mask::rwx`."""
+    return entry.rpartition(":")[0].rpartition(":")[2]
+
+
 def _own_state(view: View, path: bytes) -> bool:
     """Whether this is a service's own state, opened for no more than reading."""
     entries = _extra(view.more[path].get("acl"))
-    if _may_write(entry for entry in entries if entry.split(":")[-2]):
+    if _may_write(entry for entry in entries if _who(entry)):
         return False
     explanation = view.explained.of(path)
     return explanation is not None and path.startswith(b"/var/")
@@ -84,9 +89,12 @@ def _own_state(view: View, path: bytes) -> bool:
 
 def _named(view: View, entry: str) -> str:
     """Return `user:1001:rwx` with the account's name."""
-    *kind, who, rights = entry.split(":")
-    names = view.names.users if kind and kind[-1] == "user" else view.names.groups
-    return ":".join([*kind, names.get(int(who), who) if who.isdigit() else who, rights])
+    fields = entry.split(":")
+    who = number(fields[-2]) if len(fields) >= 3 else None
+    if who is not None:
+        names = view.names.users if fields[-3] == "user" else view.names.groups
+        fields[-2] = names.get(who, fields[-2])
+    return ":".join(fields)
 
 
 def _users(xattrs: Json) -> list[str]:

@@ -30,8 +30,8 @@ def code(value: Json) -> str:
 
 
 def prose(words: str) -> str:
-    """Return words of driftscan itself as text in which nothing is markup."""
-    return _SPECIAL.sub(r"\\\1", words)
+    """Return words of driftscan itself as text in which nothing is markup, and nothing acts on a terminal."""
+    return _SPECIAL.sub(r"\\\1", shown(words))
 
 
 def marked(words: str) -> str:

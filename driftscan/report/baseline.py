@@ -22,7 +22,7 @@ _WORDS = {
 
 def as_json(told: Sequence[Mapping[str, Json]], _width: int) -> Iterator[str]:
     """Yield the decisions as one JSON document."""
-    yield dumps(list(told), indent=2, ensure_ascii=False)
+    yield dumps(list(told), indent=2)
 
 
 def as_text(told: Sequence[Mapping[str, Any]], width: int) -> Iterator[str]:

@@ -44,7 +44,7 @@ def told(proof: Proof, width: int, *, everything: bool = False) -> Iterable[str]
 def _head(proof: Proof) -> str:
     return (
         f"{shown(proof.host)}@{proof.number} (of {moment(proof.taken)}) rebuilt on {shown(proof.blank)} by "
-        f"{shown(proof.tool)}, role {proof.role[:12]}, {moment(proof.proven)}"
+        f"{shown(proof.tool)}, role {shown(proof.role[:12])}, {moment(proof.proven)}"
     )
 
 

@@ -117,7 +117,9 @@ def _drift(words: list[str], dice: Random) -> Drift:
     )
 
 
-def _check(words: list[str], dice: Random) -> Check:
+def wild(words: list[str], dice: Random) -> Check:
+    """Return a check in which every text is one of `words`."""
+
     def word() -> str:
         return dice.choice(words)
 
@@ -141,5 +143,5 @@ DRIFTS = st.builds(
     lambda words, seed: [_drift(words, Random(seed + number)) for number in range(3)], _WORDS, st.integers(0, 999)
 )
 CHECKS = st.builds(
-    lambda words, seed: [_check(words, Random(seed + number)) for number in range(3)], _WORDS, st.integers(0, 999)
+    lambda words, seed: [wild(words, Random(seed + number)) for number in range(3)], _WORDS, st.integers(0, 999)
 )

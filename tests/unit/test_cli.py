@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from driftscan import __version__
+from driftscan.cli import rules, scan, show
 from driftscan.cli.app import app
+from driftscan.cli.lazily import Commands
 
 STOCK = Path(__file__).parent.parent / "recordings" / "stock"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -176,14 +178,24 @@ def test_an_interrupted_command_says_so(monkeypatch: pytest.MonkeyPatch, capsys:
 # --- how soon help is there -----------------------------------------------------------------------------------------
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["scan", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (
-        "import sys; from driftscan.cli.app import run; run(['scan', '--help'])\n"
-        "print([name for name in ('sqlalchemy', 'paramiko', 'psutil', 'alembic', 'yaml', 'tabulate') "
-        "if name in sys.modules], file=sys.stderr)"
+        f"import sys; from driftscan.cli.app import run; run({arguments!r})\n"
+        "print([name for name in ('sqlalchemy', 'paramiko', 'psutil', 'alembic', 'yaml', 'tabulate', 'rich',"
+        " 'multiprocessing', 'driftscan.collect', 'driftscan.findings', 'driftscan.report')"
+        " if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_only_the_command_that_is_asked_for_is_made() -> None:
+    commands = Commands([scan.register, rules.register, show.register])
+    assert list(commands) == ["scan", "rules", "show"]
+    assert commands._made == {}
+    listed = {name: one.get_short_help_str(200) for name, one in commands.listed().items()}
+    assert listed == {name: one.get_short_help_str(200) for name, one in commands.items()}
 
 
 def test_help_takes_little_longer_than_typer_itself() -> None:

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from driftscan.cli.app import run
+from driftscan.cli.looking import CrashError, Limits, Look, Order
 from driftscan.cli.night import units
 from driftscan.cli.night.files import write_whole
 from driftscan.cli.night.lock import place
@@ -30,7 +31,7 @@ from driftscan.cli.night.run import Looked, exit_code
 from driftscan.cli.night.summary import Manner, told
 from driftscan.cli.night.words import seconds
 from driftscan.cli.progress import Progress
-from driftscan.cli.scanning import CrashError, Limits, Scanner
+from driftscan.cli.scanning import Scanner
 from driftscan.collect.collector import Wish
 from driftscan.errors import DriftscanError, ExitCode, UsageError
 from driftscan.model.drift import Change, Check, Drift, Kind
@@ -328,8 +329,13 @@ class Hanging:
         self.closed.set()
 
 
-def scanner(limits: Limits, jobs: int = 8, **more: Any) -> Scanner:
-    return Scanner(Wish(), None, Progress(1, quiet=True), jobs, limits=limits, **more)
+def name_of(look: Look) -> str:
+    return look.snapshot.host
+
+
+def scanner(limits: Limits, jobs: int = 8, **more: Any) -> Scanner[str]:
+    """Return one that works in threads of the tests' own process."""
+    return Scanner(Order(Wish(), name_of), Progress([], quiet=True), jobs, limits=limits, apart=False, **more)
 
 
 @pytest.fixture
@@ -354,7 +360,7 @@ def test_a_host_that_hangs_costs_itself(deaf: bool, hanging: dict[str, Hanging])
     assert time.monotonic() - started < 15
     assert str(done["stuck"].error) == "timeout after 1 s"
     assert done["stuck"].exit_code is ExitCode.INCOMPLETE
-    assert all(done[name].snapshot for name in ("a", "b"))
+    assert all(done[name].said for name in ("a", "b"))
     assert hanging["stuck"].closed.wait(5)
 
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from driftscan.cli.looking import Order
 from driftscan.cli.night.files import write_whole
 from driftscan.cli.night.plan import Plan
-from driftscan.cli.night.run import Looked, Work, exit_code
+from driftscan.cli.night.run import Comparing, Looked, Work, exit_code
 from driftscan.cli.night.summary import Manner, told
 from driftscan.cli.night.words import ReportFile
 from driftscan.cli.options import Shared, page
 from driftscan.cli.progress import Progress
+from driftscan.cli.saying import complain
 from driftscan.cli.scanning import Scanner
 from driftscan.errors import DriftscanError, ExitCode
 
@@ -71,11 +73,11 @@ def run(shared: Shared, plan: Plan) -> ExitCode:
 
 
 def _looks(shared: Shared, plan: Plan, store: "Store", resumed: datetime | None) -> list[Looked]:
-    work = Work(store, plan.baselines, date.today())  # noqa: DTZ011 -- the day of the person who reads it
-    with Progress(len(plan.hosts), quiet=shared.quiet) as progress:
-        scanner = Scanner(
-            plan.wish, lambda: store, progress, plan.jobs, limits=plan.limits, keep_open=True, forgiving=True
-        )
+    comparing = Comparing(plan.baselines, date.today())  # noqa: DTZ011 -- the day of the person who reads it
+    work = Work(store, comparing)
+    with Progress([host.name for host in plan.hosts], quiet=shared.quiet) as progress:
+        order = Order(plan.wish, comparing, shared.new_store)
+        scanner = Scanner(order, progress, plan.jobs, limits=plan.limits, opened=store, forgiving=True)
         with closing(work.looks(plan.hosts, scanner, resumed)) as looks:
             return list(looks)
 
@@ -103,6 +105,6 @@ def _done(duty: Callable[[], None]) -> bool:
     try:
         duty()
     except DriftscanError as error:
-        typer.echo(f"driftscan: {error}", err=True)
+        complain(f"driftscan: {error}")
         return False
     return True

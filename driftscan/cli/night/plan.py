@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from driftscan.cli.audit import FailOn
 from driftscan.cli.baselines import directory
+from driftscan.cli.looking import Limits
 from driftscan.cli.night.messages import Messages
 from driftscan.cli.night.words import ReportFile, report_files, seconds
 from driftscan.cli.options import Shared
 from driftscan.cli.scan import wish
-from driftscan.cli.scanning import Limits
 from driftscan.model.finding import Severity
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """One night's work on the hosts: each is scanned once and compared, whatever becomes of the others."""
 
 import sys
-import traceback
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from driftscan.cli.baselines import role_of
 from driftscan.cli.check import exit_code as of_checks
+from driftscan.cli.looking import CrashError, Look, LostError, OutOfTimeError, Scanned, expected
 from driftscan.cli.night.summary import NOT_COMPARED
-from driftscan.cli.scanning import CrashError, OutOfTimeError, Scanned, Scanner
 from driftscan.errors import DriftscanError, ExitCode, StoreError
 from driftscan.model.drift import Check
 from driftscan.model.finding import Severity
-from driftscan.model.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from driftscan.cli.scanning import Scanner
     from driftscan.model.host import Host
     from driftscan.model.snapshot import Snapshot
     from driftscan.store import SavedSnapshot, Store, StoredSnapshot
@@ -30,31 +29,62 @@ class Looked:
     """What became of one host.
 
     `failed` where that is a fault of this program, its database or a baseline, `missed` where there was no time left.
+    `bug` is the traceback of one that came to light.
     """
 
     check: Check
     failed: bool = False
     missed: bool = False
+    bug: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """Compares hosts as they are scanned: `baselines` is their directory, `today` when acceptances must hold."""
+
+    baselines: "Path"
+    today: date
+
+    def __call__(self, look: Look) -> Looked:
+        """Return what became of a host that was just scanned."""
+        saved = look.saved()
+        if look.store is None or saved is None:
+            raise AssertionError  # a night is always kept
+        return self.compared(look.host, look.store, saved, look.snapshot)
+
+    def compared(
+        self, host: "Host", store: "Store", kept: "SavedSnapshot | StoredSnapshot", seen: "Snapshot"
+    ) -> Looked:
+        """Return how a host differs from what it should be, or why that cannot be said."""
+        from driftscan.cli.comparing import compared
+
+        role = role_of(host, store)
+        try:
+            return Looked(compared(store, seen, kept.id, role, self.baselines, self.today))
+        except Exception as raised:  # noqa: BLE001 -- a bug that one host brings to light is not the others' fault
+            error = expected(raised)
+        failed = Check(host.name, role, kept.id, kept.taken, seen.seconds, error=NOT_COMPARED + str(error))
+        return Looked(failed, failed=True, bug=error.trace if isinstance(error, CrashError) else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a night works with: `baselines` is their directory, `today` the day on which acceptances must hold."""
+    """What a night works with."""
 
     store: "Store"
-    baselines: "Path"
-    today: date
+    comparing: Comparing
     bugs: set[str] = field(default_factory=set)  # that were shown: one may come to light on every host
 
-    def looks(self, hosts: "Sequence[Host]", scanner: Scanner, resumed: datetime | None) -> Generator[Looked]:
+    def looks(self, hosts: "Sequence[Host]", scanner: "Scanner[Looked]", resumed: datetime | None) -> Generator[Looked]:
         """Yield what became of each host, as it is done; `resumed` is when a night began that is gone on with."""
         done = self._done(hosts, resumed) if resumed else {}
         with closing(scanner.scan([host for host in hosts if host.name not in done])) as scans:
             for scanned in scans:
-                yield self._scanned(scanned.settled())
+                yield self._shown(scanned.said or self._failed(scanned))
         for host in hosts:
             if host.name in done:
-                yield self._compared(host, done[host.name], self.store.load(done[host.name]))
+                kept = done[host.name]
+                yield self._shown(self.comparing.compared(host, self.store, kept, self.store.load(kept)))
 
     def _done(self, hosts: "Sequence[Host]", began: datetime) -> "dict[str, StoredSnapshot]":
         """Return the hosts that this night has scanned before, with their snapshots."""
@@ -74,16 +104,13 @@ class Work:
         }
         return always <= asked
 
-    def _scanned(self, done: Scanned) -> Looked:
+    def _failed(self, done: Scanned[Looked]) -> Looked:
         host, error = done.host, done.error
-        if error is not None:
-            if isinstance(error, CrashError):
-                self._show_bug(error.__cause__)
-            failed, missed = isinstance(error, CrashError | StoreError), isinstance(error, OutOfTimeError)
-            return Looked(self._unseen(host, _said(host, error)), failed=failed, missed=missed)
-        if done.snapshot is None or done.saved is None:
-            raise AssertionError  # it is kept, or there is an error
-        return self._compared(host, done.saved, done.snapshot)
+        if error is None:
+            raise AssertionError  # there is something to say, or an error
+        failed, missed = isinstance(error, CrashError | LostError | StoreError), isinstance(error, OutOfTimeError)
+        bug = error.trace if isinstance(error, CrashError) else ""
+        return Looked(self._unseen(host, _said(host, error)), failed=failed, missed=missed, bug=bug)
 
     def _unseen(self, host: "Host", why: str) -> Check:
         """Return the check of a host that was not scanned, with when it was seen last."""
@@ -93,28 +120,12 @@ class Work:
             return Check(host.name, role, error=why)
         return Check(host.name, role, last.id, last.taken, last.seconds, error=why)
 
-    def _compared(self, host: "Host", kept: "SavedSnapshot | StoredSnapshot", seen: "Snapshot") -> Looked:
-        from driftscan.cli.comparing import compared
-
-        role = role_of(host, self.store)
-        try:
-            check = compared(self.store, seen, kept.id, role, self.baselines, self.today)
-        except DriftscanError as error:
-            words = str(error)
-        except Exception as error:  # noqa: BLE001 -- a bug that one host brings to light is not the others' fault
-            self._show_bug(error)
-            words = f"driftscan has a bug: {type(error).__name__}: {shown(str(error))[:200]}"
-        else:
-            return Looked(check)
-        failed = Check(host.name, role, kept.id, kept.taken, seen.seconds, error=NOT_COMPARED + words)
-        return Looked(failed, failed=True)
-
-    def _show_bug(self, error: BaseException | None) -> None:
+    def _shown(self, look: Looked) -> Looked:
         """Show where a bug is; the night goes on."""
-        said = "".join(traceback.format_exception(error)) if error is not None else ""
-        if said not in self.bugs:
-            sys.stderr.write(said)
-        self.bugs.add(said)
+        if look.bug not in self.bugs:
+            sys.stderr.write(look.bug)
+        self.bugs.add(look.bug)
+        return look
 
 
 def exit_code(looks: Sequence[Looked], fail_on: Severity) -> ExitCode:

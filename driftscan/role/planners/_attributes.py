@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from driftscan.model.text import text
+from driftscan.model.text import number, text
 from driftscan.model.tree import Entry
 from driftscan.role.desk import Desk, Planned
 from driftscan.role.model import LeftOut
@@ -38,6 +38,7 @@ def _named(desk: Desk, entry: str) -> str:
     fields = entry.split(":")
     kind = fields[-3] if len(fields) >= 3 else ""
     names = {"user": desk.view.names.users, "group": desk.view.names.groups}.get(kind)
-    if names is not None and fields[-2].isdigit():
-        fields[-2] = desk.steering.named(names.get(int(fields[-2]), fields[-2]))
+    who = number(fields[-2]) if names is not None else None
+    if names is not None and who is not None:
+        fields[-2] = desk.steering.named(names.get(who, fields[-2]))
     return ":".join(fields)
