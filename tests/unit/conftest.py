@@ -2,11 +2,13 @@
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from driftscan.collect.bundle import Task, new_nonce, program
@@ -15,7 +17,29 @@ from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes.base import scopes
 from driftscan.transport.replay import load
 
+settings.register_profile("soak", parent=settings.get_profile("house"), max_examples=100_000, database=None)
+
+Test = TypeVar("Test", bound=Callable[..., None])
 RECORDINGS = Path(__file__).parent.parent / "recordings"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the long profile where the long tests were asked for."""
+    wanted = os.environ.get("HYPOTHESIS_PROFILE") or ("soak" if config.option.markexpr == "soak" else "")
+    if wanted:
+        settings.load_profile(wanted)
+
+
+def long_run(quick: int, share: float = 1.0) -> Callable[[Test], Test]:
+    """Give a test `quick` examples in every run; in a long one it is marked `soak`, with its `share` of the profile's."""  # noqa: E501
+
+    def marked(test: Test) -> Test:
+        if settings.get_current_profile_name() != "soak":
+            return settings(max_examples=quick, suppress_health_check=list(HealthCheck))(test)
+        most = max(quick, int(settings.get_profile("soak").max_examples * share))
+        return pytest.mark.soak(settings(max_examples=most, suppress_health_check=list(HealthCheck))(test))
+
+    return marked
 
 
 class Recordings:
