@@ -11,6 +11,7 @@ from driftscan.model.text import raw, text
 from driftscan.scopes.base import Parsed, Probe
 
 _TIMEOUT = 900.0
+_SOME_VANISHED = frozenset({0, 123})
 
 # A link has no flags, but lsattr looks where it leads: there may be a server that is dead.
 _LSATTR = (
@@ -18,9 +19,6 @@ _LSATTR = (
 )
 
 Values = dict[bytes, Json]  # path -> value
-
-
-_SOME_VANISHED = frozenset({0, 123})
 
 
 def digests(chosen: Selection) -> list[Probe]:

@@ -12,7 +12,6 @@ from driftscan.model.tree import Record
 _META = rb"[fdlpsbcDU][0-7]{1,5} [0-9]{1,20} [0-9]{1,20} [0-9]{1,20} -?[0-9]{1,20}(?:\.[0-9]{0,20})?"
 _STATS = rb"-?[0-9]{1,20}(?:\.[0-9]{0,20})? [0-9]{1,20} [0-9]{1,20}"
 _ALL_META, _ALL_STATS = (re.compile(rb"(?:%s\0)*" % one).fullmatch for one in (_META, _STATS))
-_META_ALONE, _STATS_ALONE = re.compile(_META).fullmatch, re.compile(_STATS).fullmatch
 _SHORT = re.compile(rb"\0/[0-9]{1,5}/[^/\0]").findall
 _DOTS = (b"/./", b"/.\0", b"/../", b"/..\0")
 _LONGEST = 1 << 16  # bytes of a path

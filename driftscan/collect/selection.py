@@ -11,7 +11,7 @@ from driftscan.model.item import Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Entry, listing, walk
+from driftscan.model.tree import EXECUTABLE, Entry, listing, walk
 from driftscan.scopes.base import Change
 
 _HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
@@ -22,8 +22,7 @@ _GRACE = 2.0  # seconds by which a package's files may be younger than a note of
 
 _REGULAR = ord("f")
 _PROGRAM = 84  # bytes of the smallest program that the kernel loads, two headers: with less, capabilities do nothing
-_EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
-_LISTS_EXECUTABLE = re.compile(rb"\0" + _EXECUTABLE.pattern)
+_LISTS_EXECUTABLE = re.compile(rb"\0" + EXECUTABLE.pattern)
 _LISTS_CHILD = re.compile(rb"\0[0-9a-f]{64}\0")
 _PASSING = re.compile(rb"/(?:var/(?:log|cache|tmp|mail)|tmp|run|proc|sys|dev)/")  # a packaged directory, others' files
 # Directories whose files come and go by themselves, are fetched by tools, or bear their digest as their name.
@@ -107,7 +106,7 @@ class _Chooser:
         if owned is None:
             if not regular:
                 return _Wanted(executable=False)
-            executable = _EXECUTABLE.match(entry.meta) is not None
+            executable = EXECUTABLE.match(entry.meta) is not None
             if entry.size > _HASH_LIMIT:
                 return _Wanted(executable)
             if path.rpartition(b"/")[0] in self._ownership and not _PASSING.match(path):
@@ -117,7 +116,7 @@ class _Chooser:
             return None
         algorithm, colon, _ = owned[1].partition(b":")
         known = algorithm.decode() if colon and algorithm.isalnum() else "sha256"
-        return _Wanted(_EXECUTABLE.match(entry.meta) is not None, known)
+        return _Wanted(EXECUTABLE.match(entry.meta) is not None, known)
 
     def steady(self, path: bytes) -> bool:
         """Whether a file that no package knows is worth hashing where it lies."""
@@ -241,7 +240,7 @@ def _look_into(
                 if meta[0] != _REGULAR:
                     continue
                 size = int(meta.split(b" ", 4)[3])
-                if (room or size >= _PROGRAM) and _EXECUTABLE.match(meta):
+                if (room or size >= _PROGRAM) and EXECUTABLE.match(meta):
                     chosen.executables.append(path)
                 if hashing and size <= _HASH_LIMIT and wish.steady(path):
                     chosen.hash_stranger(path, size)

@@ -24,6 +24,7 @@ _INLINE = 64  # entries of a subtree that is listed inside its parent's object
 _DIRECTORY = ord("d")
 _LINK = ord("l")
 _LINE_COST, _LINK_COST = 350, 300  # bytes of memory
+EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")  # begins the `meta` of such a file
 _MORE = (_DIRECTORY, _LINK)  # kinds whose entry has a third field
 
 # Path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target. Of what is no directory the path may be told

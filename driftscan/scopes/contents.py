@@ -116,5 +116,5 @@ SCOPE = ItemScope(
     name="contents",
     doc="Configuration and scripts that no package owns or that were changed: their text, without its secrets",
     columns=COLUMNS,
-    follow=Follow(probes, parse, again, (SOUGHT, ROOTS)),
+    follow=Follow(probes, parse, again, (*SOUGHT, ROOTS)),
 )

@@ -11,7 +11,7 @@ from driftscan.model.manifest import PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Entry, walk
+from driftscan.model.tree import EXECUTABLE, Entry, walk
 from driftscan.scopes._follow import other_roots
 from driftscan.scopes.base import Change
 from driftscan.scopes.texts.secret_files import is_example, names_secret
@@ -57,13 +57,13 @@ _CONFIGURATION = re.compile(
     rb"|pgpass|netrc|requirements.*\.txt)$"
 )
 _REGULAR = ord("f")
-_EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")
 _VENV = b"pyvenv.cfg"
 _VENVS = Sought(frozenset({_VENV}))
 _CHECKOUT = (b".git", b".hg", b".svn", b".bzr")
 _GIT_CONFIG = b"/.git/config"
 _CACHE = b"CACHEDIR.TAG"  # by the Cache Directory Tagging Specification
-SOUGHT = Sought(frozenset({*_CHECKOUT, _CACHE, _VENV}))
+_MARKS = Sought(frozenset({*_CHECKOUT, _CACHE}))
+SOUGHT = (_MARKS, _VENVS)
 _KEYS = re.compile(rb"\.(?:pem|key)$|^id_[a-z0-9]+$")
 
 
@@ -200,10 +200,9 @@ def _made_by_venv(path: bytes, venvs: set[bytes]) -> bool:
 def _marked(snapshot: Snapshot) -> tuple[set[bytes], set[bytes]]:
     """Return the directories that are checkouts, and those that say that they are caches."""
     checkouts, caches = set[bytes](), set[bytes]()
-    for entry in snapshot.search.named(*SOUGHT):
+    for entry in snapshot.search.named(*_MARKS):
         directory, _, name = entry.path.rpartition(b"/")
-        if name != _VENV:
-            (caches if name == _CACHE else checkouts).add(directory)
+        (caches if name == _CACHE else checkouts).add(directory)
     return checkouts, caches
 
 
@@ -253,7 +252,7 @@ class _Place(NamedTuple):
     def rank(self, name: bytes, meta: bytes) -> int | None:
         """Return the rank of the file `name`, whose entry has `meta`."""
         if self.key is None:  # the system's own
-            return self.program if self.program is not None and _EXECUTABLE.match(meta) else None
+            return self.program if self.program is not None and EXECUTABLE.match(meta) else None
         kind = _kind(name)
         if kind is _Kind.KEY:
             return self.key
@@ -262,10 +261,10 @@ class _Place(NamedTuple):
         if kind is _Kind.DATA or (self.named is None and self.program is None and self.other is None):
             return None
         if kind is _Kind.OTHER and not names_secret(name):
-            return self.program if self.program != self.other and _EXECUTABLE.match(meta) else self.other
+            return self.program if self.program != self.other and EXECUTABLE.match(meta) else self.other
         if self.checkout is not None and is_example(b"%s/%s" % (self.path[len(self.checkout) :], name)):
             return None
-        return self.named if self.programs or not _EXECUTABLE.match(meta) else None
+        return self.named if self.programs or not EXECUTABLE.match(meta) else None
 
 
 _CLOSED = _Place()
