@@ -85,7 +85,7 @@ class BundleSink:
         self._error_frame: Frame | None = None  # the probe whose stderr is being read
         self._in_stderr = False
         self._grace = grace  # seconds for login, sudo, the first fork of a loaded host
-        self._quiet_until = time.monotonic() + grace
+        self._quiet_until: float | None = None  # nobody waits for the host yet
         self._heard = (0, 0.0)  # bytes received when it was last looked, and when they had come
         self._noise = bytearray()
         self._out = _Marks(nonce, self._on_stdout, self._on_mark)
@@ -106,6 +106,8 @@ class BundleSink:
         """Return when the probe in hand is given up; at once when it has sent more than it may."""
         frame = self._frame
         if frame is None:
+            if self._quiet_until is None:
+                self._quiet_until = time.monotonic() + self._grace
             return self._quiet_until
         if frame.given_up:
             return 0.0

@@ -141,8 +141,8 @@ def _service(moment: Moment, item: Item) -> str:
         return "made for one call, login or container"
     if not _MADE.fullmatch(item.key) and not _MADE.fullmatch(name):
         return ""
-    if "OnCalendar" in moment.times.get(item.key, "") or "OnUnit" in moment.times.get(item.key, ""):
-        return ""  # it comes again and again
+    if _comes_again(moment, item.key):
+        return ""
     age = moment.age(item.volatile.get("since"))
     young = age is None or _AHEAD < age <= _YOUNG
     passing = has.get("kind") == "service" and has.get("active") in {"inactive", "on demand", *_CHANGING}
@@ -154,7 +154,15 @@ def _schedule(moment: Moment, item: Item) -> str:
     if item.attributes.get("kind") != "timer":
         return ""
     unit = moment.units.get(item.key)
-    return _service(moment, unit) if unit is not None else ""
+    if unit is not None:
+        return _service(moment, unit)
+    if not moment.units or not _MADE.fullmatch(item.key) or _comes_again(moment, item.key):
+        return ""
+    return "came or went while the host was looked at"
+
+
+def _comes_again(moment: Moment, key: str) -> bool:
+    return any(word in moment.times.get(key, "") for word in ("OnCalendar", "OnUnit"))
 
 
 def _network(_moment: Moment, item: Item) -> str:

@@ -16,9 +16,10 @@ from driftscan.model.host import Host
 from driftscan.model.text import shown
 from driftscan.transport.askpass import Askpass
 from driftscan.transport.base import Channel, Stream, Transport
+from driftscan.transport.inturn import InTurn
 from driftscan.transport.names import check_names
 from driftscan.transport.opensshclient import Client, client, legacy_options
-from driftscan.transport.opensshlog import accepted_keys, diagnose, hung_up_at_once
+from driftscan.transport.opensshlog import accepted_keys, diagnose, hung_up_at_once, software
 from driftscan.transport.pace import tries
 from driftscan.transport.process import ProcessChannel
 from driftscan.transport.secret import Prompt, reveal
@@ -92,9 +93,13 @@ class OpensshTransport:
         self._client = client
         self._master = master
         self._held = held
+        self._in_turn = InTurn(software(master.log()))
 
     def open(self, command: str, *, tty: bool = False) -> Channel:
         """Start `command`; raises TransportError when the connection is gone."""
+        return self._in_turn.open(lambda: self._start(command, tty=tty))
+
+    def _start(self, command: str, *, tty: bool) -> Channel:
         if self._master.ended():
             raise TransportError("the host did not start a command: the connection was lost", hint="try again")
         session = _Session(self._client.session(command, tty=tty), self._master)

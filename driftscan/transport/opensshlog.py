@@ -12,6 +12,7 @@ from driftscan.transport.known_hosts import changed, unknown
 _HUNG_UP = r"^(kex_exchange_identification|ssh_exchange_identification): .*(closed|reset)"
 _PLACE = re.compile(r"^debug1: (?:Connecting to (.+) \[.*\] port (\d+)|Authenticating to (.+):(\d+) as)", re.MULTILINE)
 _KEY = re.compile(r"^debug1: Server host key: (.+)$", re.MULTILINE)
+_SOFTWARE = re.compile(r"^debug1: Remote protocol version .*, remote software version (.+)$", re.MULTILINE)
 _TRIED = re.compile(
     r"^debug1: (?:Offering public key: (.+?) \S+ SHA256:|Next authentication method: (password|keyboard-interactive))",
     re.MULTILINE,
@@ -49,6 +50,11 @@ def diagnose(log: str, where: str, *, legacy: bool = False) -> TransportError:
             return diagnosis(_Case(_place(before, where), before, found, legacy))
     said = [line for line in log.splitlines() if line.strip() and not line.startswith("debug")]
     return TransportError(f"{where}: {shown(said[-1][:200]) if said else 'ssh ended and said nothing'}")
+
+
+def software(log: str) -> str:
+    """Return what the host's server calls itself, "" when ssh did not tell; on the way there others may have, too."""
+    return next(reversed(_SOFTWARE.findall(log.replace("\r", ""))), "")
 
 
 def hung_up_at_once(log: str) -> bool:

@@ -14,6 +14,7 @@ from driftscan.model.host import Host, SecretReference
 from driftscan.model.text import shown
 from driftscan.transport.algorithms import WAY_OUT, weak
 from driftscan.transport.base import Channel, Transport
+from driftscan.transport.inturn import InTurn
 from driftscan.transport.names import check_names
 from driftscan.transport.pace import tries
 from driftscan.transport.secret import Prompt, reveal
@@ -46,9 +47,13 @@ class SshTransport:
     def __init__(self, connection: paramiko.Transport, held: ExitStack) -> None:
         self._connection = connection
         self._held = held
+        self._in_turn = InTurn(connection.remote_version)
 
     def open(self, command: str, *, tty: bool = False) -> Channel:
         """Start `command`; raises TransportError when the host does not let it."""
+        return self._in_turn.open(lambda: self._start(command, tty=tty))
+
+    def _start(self, command: str, *, tty: bool) -> Channel:
         try:
             try:
                 return self._opened(command, tty)

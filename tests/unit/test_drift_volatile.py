@@ -342,6 +342,15 @@ def test_a_timer_that_comes_again_is_told_from_the_start() -> None:
     assert judge.item(item) == judge.item(timer) == ""
 
 
+def test_a_timer_whose_unit_was_gone_a_moment_later_is_not_told() -> None:
+    timer = Item("schedules", "run-*.timer: /bin/true", {"kind": "timer", "when": "OnActiveSec=1"})
+    other = unit("cron.service")
+    assert volatile(replace(HOST, items=[other, timer])).item(timer)
+    assert not volatile(replace(HOST, items=[timer])).item(timer)  # nobody has looked at the units
+    again = replace(timer, attributes={**timer.attributes, "when": "OnUnitActiveSec=1"})
+    assert not volatile(replace(HOST, items=[other, again])).item(again)
+
+
 def test_another_system_on_this_disk_has_places_of_its_own() -> None:
     top = b"srv/chroot/old"
     judge = seen(*(leaf(top + path, b"f644 0 0") for path in (b"/etc/passwd", b"/usr/bin/x", b"/var/log/syslog")))
