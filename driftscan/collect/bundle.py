@@ -12,6 +12,12 @@ from driftscan.scopes.base import Probe
 # Empty lines are nothing to a shell, and an answer for login files that read one: they would eat the program's head.
 _ANSWERS = "\n" * 8
 
+# What every probe may count on, without naming it.
+TOOLS = (
+    *("awk", "cat", "cut", "date", "dd", "find", "grep", "gzip", "head", "id", "ls", "od", "readlink", "sed", "sort"),
+    *("stat", "tail", "tar", "tr", "uname", "xargs"),
+)
+
 Consumer = Callable[[bytes], None]  # raises TooMuchError when it wants no more
 
 
@@ -28,16 +34,27 @@ class Task:
     consumer: Consumer | None = None
 
 
-def program(tasks: Sequence[Task], nonce: str, root: str = "", *, tty: bool = False, bare: bool = False) -> bytes:
+def program(
+    tasks: Sequence[Task],
+    nonce: str,
+    root: str = "",
+    *,
+    tty: bool = False,
+    bare: bool = False,
+    ask: bool = False,
+    stuck: Sequence[str] = (),
+) -> bytes:
     """Return the sh program that runs `tasks` one after the other below `root` and frames their output by `nonce`.
 
-    A `bare` one begins with no tool of the host: for one whose `find` or `renice` does not end.
+    A `bare` one calls no tool for itself: for a host where `find` or `renice` does not end. With `ask` each tool is
+    called by name first, to see that it ends; one that is `stuck` is not called at all.
     """
     library = files("driftscan.collect").joinpath("bundle.sh").read_text()
     # One compound command: sh has read all of it before the first probe runs, so that stdin is free for the watch.
     lines = [
         _ANSWERS + "{",
         f"N={nonce} R={shlex.quote(root)} TTY={'yes' if tty else ''} BARE={'yes' if bare else ''}",
+        f"ASK={'yes' if ask else ''} TOOLS='{' '.join(TOOLS)}' STUCK='{' '.join(stuck)}'",
         library,
     ]
     for number, task in enumerate(tasks, 1):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from driftscan.collect.bundle import Consumer, Task
+from driftscan.collect.bundle import TOOLS, Consumer, Task
 from driftscan.collect.frame import FILE_OUTCOMES, Frame, keep
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.text import shown, text
@@ -14,6 +14,7 @@ _PIECE = 256 << 10  # bytes handled at a time, so that what a parser makes of a 
 ROOM = 192 << 20  # bytes kept of all probes of a run together
 _LACKS = 20  # tools that are named of those that a probe lacked
 _LEAST = 1 << 20  # bytes that a probe may send even if the others have used the room up
+_ANSWER = 10.0  # seconds in which a tool says what it is
 _QUIET = 300.0  # seconds for which a consumer waits for more; a walk or an archive always has something to say
 
 
@@ -76,7 +77,9 @@ class BundleSink:
         self.received = 0
         self.greeted = False  # whether the bundle itself has begun
         self.done = False
+        self.asked = ""  # the tool that has been asked what it is, and has not ended yet
         self.room = room
+        self._unasked = set(TOOLS)
         self._patience = patience
         self._tasks = list(tasks)
         self._tty = tty
@@ -163,7 +166,11 @@ class BundleSink:
         match words:
             case ["hello"]:
                 self.greeted = True
+            case ["asks", tool] if tool in self._unasked:
+                self._unasked.remove(tool)
+                self.asked, self._quiet_until = tool, time.monotonic() + _ANSWER
             case ["begin", number]:
+                self.asked = ""
                 self._begin(number)
             case ["done"]:
                 self.done = True

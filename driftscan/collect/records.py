@@ -32,6 +32,6 @@ def all_sound(paths: Sequence[bytes], metas: Sequence[bytes], stats: Sequence[by
 
 
 def is_sound(record: Record) -> bool:
-    """Whether one record is such as find prints."""
-    path, meta, stats, _link = record
-    return all_sound([path], [meta], [stats])
+    """Whether one record is such as find prints; what stat prints may hold a NUL, which ends a field."""
+    path, meta, stats, link = record
+    return b"\0" not in path and b"\0" not in link and all_sound([path], [meta], [stats])

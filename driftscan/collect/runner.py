@@ -1,7 +1,7 @@
 """Running probes: one bundle after the other until each probe has run or has had its chance."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from driftscan.collect.bundle import Consumer, Task, new_nonce, program
@@ -27,6 +27,7 @@ class Link:
     transport: Transport
     privilege: Privilege
     record: Path | None = None  # where what the host shows is written down, for `replay`
+    stuck: list[str] = field(default_factory=list, compare=False)  # the host's tools that were seen not to end
 
 
 class _Watched(BundleSink):
@@ -53,15 +54,20 @@ def run_tasks(link: Link, tasks: Sequence[Task], watch: Watch) -> Results:
     left = [replace(task, consumer=taken.get(_name(task), task.consumer)) for task in tasks]
     results: Results = {}
     room, longest = ROOM, max((task.probe.timeout for task in tasks), default=0.0)
-    bare = False
+    bare = bool(link.stuck)
     while left:
-        nonce = new_nonce()
+        nonce, stuck = new_nonce(), tuple(link.stuck)  # another lane may add to it meanwhile
         patience = max(_PATIENCE + longest - _waited(results), _LEAST_PATIENCE)
         sink = _Watched(left, nonce, watch, tty=link.privilege.tty, room=room, patience=patience)
-        lost = _run_bundle(link, left, nonce, sink, bare=bare)
+        ask = bare or any(result.outcome is Outcome.TIMEOUT for result in results.values())
+        script = program(left, nonce, link.transport.root, tty=link.privilege.tty, bare=bare, ask=ask, stuck=stuck)
+        lost = _run_bundle(link, script, sink)
         results |= sink.results
         room = sink.room
         if sink.left == left:
+            if isinstance(lost, CommandTimeout) and sink.asked and sink.asked not in stuck:
+                link.stuck.append(sink.asked)
+                continue
             if sink.greeted and not bare:
                 bare = True
                 continue
@@ -101,13 +107,9 @@ def _waited(results: Results) -> float:
     return sum(result.seconds for result in results.values() if result.outcome is Outcome.TIMEOUT)
 
 
-def _run_bundle(
-    link: Link, tasks: Sequence[Task], nonce: str, sink: BundleSink, *, bare: bool
-) -> TransportError | None:
+def _run_bundle(link: Link, script: bytes, sink: BundleSink) -> TransportError | None:
     """Run one bundle as far as it comes; return what ended it early."""
-    root = link.transport.root
     try:
-        script = program(tasks, nonce, root, tty=link.privilege.tty, bare=bare)
         code = run(link.transport, CLEAN_SHELL, sink, stdin=script, privilege=link.privilege, hold=True)
     except CommandTimeout as error:
         sink.finish(Outcome.TIMEOUT)

@@ -144,7 +144,8 @@ def _why_not(mount: _Mount, nodev: set[bytes], mounts: dict[bytes, _Mount]) -> s
         return f"{kind}: made anew at each boot"
     if mount.kind == b"overlay":
         return "overlay: the root of a container, whose layers are walked where they are kept"
-    seen_at = next((at for other in mounts.values() if (at := _seen_at(mount, other)) is not None), None)
+    at = (_seen_at(mount, other) for other in mounts.values())
+    seen_at = next((path for path in at if path is not None and path.split(b"/")[0] not in _VOLATILE), None)
     return "" if seen_at is None else f"the same files as {_name(seen_at)}"
 
 

@@ -45,7 +45,7 @@ _LINKS = Probe(
 ds_real /etc/alternatives
 if [ ! -d "$ds_p" ]; then ds_gone "$ds_p" && ds_absent "no /etc/alternatives"; ds_denied /etc/alternatives; fi
 cd "$ds_p" && [ -r . ] || ds_denied /etc/alternatives
-command find . -type l -printf '%f\0%l\0' 2>/dev/null ||
+{ ds_has find && command find . -type l -printf '%f\0%l\0' 2>/dev/null; } ||
   for link in *; do if [ -L "$link" ]; then printf '%s\000%s\000' "$link" "$(readlink "$link")"; fi; done
 """,
 )

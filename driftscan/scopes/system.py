@@ -58,6 +58,7 @@ if [ -e /run/openrc/softlevel ]; then say openrc running; say runlevel "$(cat /r
 elif command -v runlevel >/dev/null; then say runlevel "$(runlevel)"; fi
 command -v initctl >/dev/null && say initctl "$(initctl version)"
 command -v systemd-detect-virt >/dev/null && say detect-virt "$(systemd-detect-virt)"
+[ -e /proc/version ] || say unseen '/proc is not shown whole'
 [ -r /proc/1/environ ] || say hidden "the environment of process 1"
 say container "$(tr '\0' '\n' </proc/1/environ | sed -n 's/^container=//p')"
 say container "$(cat /run/systemd/container /run/host/container-manager | head -n 1)"
@@ -96,6 +97,8 @@ def _parse(results: Results) -> Parsed:
         if reading:
             items.append(Item("system", fact, {"fact": fact, "value": None}, {"reading": reading}))
     denied, unparsed = blind_spots(results)
+    if unseen := _first(running, "unseen"):
+        denied[_RUNNING.name] = unseen
     for probe, strange in ((_LINKS, strange_links), (_RUNNING, strange_running)):
         if strange:
             unparsed[probe.name] = not_understood(strange)

@@ -70,7 +70,11 @@ def _find() -> Iterator[bytes]:
 
 
 def _stat() -> Iterator[bytes]:
-    yield b"41ed 0 0 4096 1 2 3 4@@.@@.@@81a4 0 0 5 1 2 3 1@@./x@@./x@@a1ff 0 0 1 1 2 3 1@@./l@@'./l' -> 'x'@@"
+    for name, target in ((b"x", b"x"), (b"x\0\0\0\0", b"x"), (b"x", b"x\0\0")):
+        yield (
+            b"41ed 0 0 4096 1 2 3 4@@.@@.@@81a4 0 0 5 1 2 3 1@@./%s@@./%s@@a1ff 0 0 1 1 2 3 1@@./l@@'./l' -> '%s'@@"
+            % (name, name, target)
+        )
 
 
 def _mounts() -> Iterator[bytes]:

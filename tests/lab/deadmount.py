@@ -1,6 +1,7 @@
 """A mount whose server is dead: FUSE that says hello and then answers nobody, inside a lab host."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ def dead_mount(host: hosts.LabHost, place: str, kind: str = "fuse.sshfs", *, rea
     running = subprocess.Popen(
         [_LAB, "exec", host.name, "python3", "-c", _SERVER, str(descriptor), place, kind, "reads" if reads else "sleeps"],
         pass_fds=[descriptor], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     os.close(descriptor)  # when the server ends, so does the mount, and whoever waits for it
     try:
@@ -45,7 +47,7 @@ def dead_mount(host: hosts.LabHost, place: str, kind: str = "fuse.sshfs", *, rea
         assert running.stdout.readline() == "mounted\n"
         yield
     finally:
-        running.kill()
+        os.killpg(running.pid, signal.SIGKILL)  # who holds the descriptor is a child of the shell's
         running.communicate()
         subprocess.run([_LAB, "exec", host.name, "pkill", "-KILL", "-f", "dead:/srv"], check=False)
         subprocess.run([_LAB, "exec", host.name, "umount", "-l", place], check=True)

@@ -50,6 +50,7 @@ LOGINS = (
         r"/(var|run)/log/journal/.*|/var/log/(auth|messages|secure|syslog|user)(\.log)?",
         "what sshd and sudo tell the log",
     ),
+    (r"/var/lib/sudo/lectured(/.*)?", "an old sudo: it has told this account once what a password is for"),
     (r"/run/systemd/(sessions|users|seats|inhibit|transient|propagate)/.*", "systemd-logind: the session"),
     (r"/run/user/[0-9]+(/.*)?|/run/systemd/units/.*user.*", "systemd: the user's manager, with his first session"),
 )

@@ -108,8 +108,10 @@ _RC = "".join(f"new {name} /bin/bash <<'S'\n{text}\nS\n" for name, text in LOGIN
 SETUP = _NEW + _ACCOUNTS + _RC + _CLOSED
 SHELLS = (
     _NEW
+    + "list=/etc/apt/sources.list.d/closed.list; mv $list /root  # there is no such repository\n"
     + "apt-get -qq update\nexport DEBIAN_FRONTEND=noninteractive\n"
     + "apt-get -qq install -y --no-install-recommends tcsh fish zsh >/dev/null 2>&1\n"
+    + "mv /root/closed.list $list\n"
     + "".join(
         f'new {user} $(command -v {user[3:]}) </dev/null; mkdir -p "$(dirname /home/{user}/{file})"\n'
         f"cat >/home/{user}/{file} <<'S'\n{text.replace('; ', chr(10))}\nS\nchown -R {user}: /home/{user}\n"

@@ -47,7 +47,8 @@ class Patterns:
         """Keep `words` for what `pattern` matches."""
         wild = any(char in pattern for char in "*?[")
         self._size += 1
-        if self._size > 10_000 or (wild and len(self._wild) == 300):
+        # The time to translate a pattern grows with the square of its length.
+        if self._size > 10_000 or (wild and (len(self._wild) == 300 or len(pattern) > 500)):
             self.complete = False
         elif not wild:
             self._exact.setdefault(pattern, []).append(words)

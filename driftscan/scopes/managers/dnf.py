@@ -167,7 +167,7 @@ def _read_state(data: str, found: Known) -> None:
 def _locks(path: str, data: str) -> Iterable[str]:
     """Return the shell patterns that a lock file holds the packages by."""
     if path.endswith(".toml"):
-        return re.findall(r'^\s*name\s*=\s*"([^"\n]+)"', data, re.MULTILINE)
+        return re.findall(r'^[^\S\n]*name\s*=\s*"([^"\n]+)"', data, re.MULTILINE)
     if path.endswith("/locks"):
         return re.findall(r"^solvable_name:\s*(\S+)", data, re.MULTILINE)
     lines = (line.strip() for line in data.split("\n"))

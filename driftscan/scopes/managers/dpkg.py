@@ -45,7 +45,7 @@ _TIMES = Probe(
     _DATABASE
     + r"""
 cd "$db/info" && [ -r . ] || ds_denied "$db/info"
-command find . -name '*.list' -printf '%T@ %f\n' 2>/dev/null || stat -c '%Y %n' ./*.list
+{ ds_has find && command find . -name '*.list' -printf '%T@ %f\n' 2>/dev/null; } || stat -c '%Y %n' ./*.list
 """,
 )
 

@@ -26,7 +26,7 @@ HOLDERS = Probe(
     live=True,
     accepts=frozenset({0, 1, 2, 123}),
     timeout=60.0,
-    script="""if command find / -maxdepth 0 -printf '' 2>/dev/null; then
+    script="""if ds_has find && command find / -maxdepth 0 -printf '' 2>/dev/null; then
   printf '%s\\0' /proc/[0-9]*/fd | xargs -0 sh -c 'find "$@" -maxdepth 1 -lname "socket:*" -printf "%p %l\\n" 2>/dev/null' sh
 else
   ls -l /proc/[0-9]*/fd 2>/dev/null | grep -aE '^/proc/[0-9]+/fd:$| -> socket:\\[[0-9]+\\]$'

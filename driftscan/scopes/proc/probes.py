@@ -35,7 +35,7 @@ LINKS = Probe(
     name="links",
     live=True,
     accepts=frozenset({0, 123}),
-    script="""if command find / -maxdepth 0 -printf '' 2>/dev/null; then
+    script="""if ds_has find && command find / -maxdepth 0 -printf '' 2>/dev/null; then
   printf '%s\\0' /proc/[0-9]*/exe /proc/[0-9]*/cwd | xargs -0 sh -c 'find "$@" -maxdepth 0 -printf "%p\\0%l\\0" 2>/dev/null' sh
 else
   printf 'ls\\0'; ls -ld /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null; :

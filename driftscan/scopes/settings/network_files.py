@@ -31,15 +31,16 @@ done
 )
 _NAME = r"[\w.*?:@!\[\]-]+"
 _SAYS = (
-    (re.compile(r"/etc/network/interfaces"), re.compile(rf"^\s*(?:iface|auto|allow-\w+)\s+({_NAME}(?:[ \t]+{_NAME})*)", re.MULTILINE)),
+    (re.compile(r"/etc/network/interfaces"), re.compile(rf"^[^\S\n]*(?:iface|auto|allow-\w+)\s+({_NAME}(?:[ \t]+{_NAME})*)", re.MULTILINE)),
     (re.compile(r"/(?:etc|run)/netplan/"), re.compile(r"^ {2,8}[\"']?([\w.*-]+)[\"']?:\s*$|(?:set-name|name):\s*[\"']?([\w.*-]+)", re.MULTILINE)),
-    (re.compile(r".*/systemd/network/"), re.compile(r"^\s*Name\s*=\s*(.+)$", re.MULTILINE)),
-    (re.compile(r".*/system-connections/"), re.compile(rf"^\s*interface-name\s*=\s*({_NAME})", re.MULTILINE)),
-    (re.compile(r".*/ifcfg-"), re.compile(rf"^\s*DEVICE\s*=\s*[\"']?({_NAME})", re.MULTILINE)),
-    (re.compile(r"/etc/dhcpcd\.conf"), re.compile(rf"^\s*interface\s+({_NAME})", re.MULTILINE)),
+    (re.compile(r".*/systemd/network/"), re.compile(r"^[^\S\n]*Name\s*=\s*(.+)$", re.MULTILINE)),
+    (re.compile(r".*/system-connections/"), re.compile(rf"^[^\S\n]*interface-name\s*=\s*({_NAME})", re.MULTILINE)),
+    (re.compile(r".*/ifcfg-"), re.compile(rf"^[^\S\n]*DEVICE\s*=\s*[\"']?({_NAME})", re.MULTILINE)),
+    (re.compile(r"/etc/dhcpcd\.conf"), re.compile(rf"^[^\S\n]*interface\s+({_NAME})", re.MULTILINE)),
 )  # fmt: skip
 _NAMES = 500  # interfaces of one file
-_WORD = re.compile(r"[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*(?:/\d+)?")
+# From where such a word begins and nowhere within: else a long one without a sign is read once from each place.
+_WORD = re.compile(r"(?<![0-9A-Fa-f.:])[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*(?:/\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def network_files(results: Mapping[str, ProbeResult]) -> tuple[list[NetworkFile]
 
 
 def _file(path: str, lines: str) -> NetworkFile:
-    lines = re.sub(r"(?m)^\s*[#;].*$", "", lines)
+    lines = re.sub(r"(?m)^[^\S\n]*[#;].*$", "", lines)
     names: set[str] = set()
     for place, says in _SAYS:
         if place.match(path):

@@ -34,7 +34,7 @@ for d in {" ".join(DIRECTORIES)}; do
 LISTING = Probe(
     name="unit_list",
     script=f"""{_EACH}
-  if command find . -maxdepth 0 -printf '' 2>/dev/null; then
+  if ds_has find && command find . -maxdepth 0 -printf '' 2>/dev/null; then
     find . -mindepth 1 -maxdepth 2 \\( -type f -o -type l \\) -printf "%y %s\\0$d/%P\\0%l\\0"
   else
     for f in * */*; do
@@ -51,7 +51,8 @@ CONTENTS = Probe(
     name="unit_files",
     accepts=frozenset({0, 1, 2, 123}),
     script=f"""{_EACH}
-  if echo x | grep -qZ x 2>/dev/null && command find . -maxdepth 0 -print0 2>/dev/null | command xargs -0 true 2>/dev/null; then
+  if echo x | grep -qZ x 2>/dev/null && ds_has find &&
+    command find . -maxdepth 0 -print0 2>/dev/null | command xargs -0 true 2>/dev/null; then
     printf '\\0%s\\n' "$d"
     find . -mindepth 1 -maxdepth 2 -type f -print0 | xargs -0 grep -sHaZ ''
     case $d in /etc/* | /run/systemd/system) ;; *) continue ;; esac
