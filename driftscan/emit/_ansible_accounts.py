@@ -1,7 +1,7 @@
 """Accounts for Ansible: groups, users and who is in which group."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
+from datetime import date
 
 from driftscan.emit._ansible_names import Names
 from driftscan.emit._ansible_places import Place
@@ -38,7 +38,7 @@ def _user(names: Names, one: User) -> Task:
     else:
         arguments["password_lock"] = True
     if one.expires:
-        arguments["expires"] = Tail(_epoch(one.expires), f"{date.fromisoformat(one.expires)}")
+        arguments["expires"] = Tail(_epoch(one.expires), one.expires)
     told = row(one, one.name)
     keywords: dict[str, Node] = {"no_log": True} if one.password else {}
     return finish(title("Make the user", "Make a user", [told]), "user", arguments, keywords, told.notes)
@@ -51,7 +51,7 @@ def _numbered(one: User) -> dict[str, Node]:
 
 
 def _epoch(day: str) -> str:
-    return str(int(datetime.fromisoformat(day).replace(tzinfo=timezone.utc).timestamp()))
+    return str((date.fromisoformat(day) - date(1970, 1, 1)).days * 86400)
 
 
 def members(_: Names, made: Sequence[Membership]) -> list[Task]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from datetime import date
 
 from driftscan.emit._ansible_places import unkept
 from driftscan.model.text import raw
@@ -74,6 +75,14 @@ def _unless(condition: object, reason: str) -> str:
 
 def _account(one: User | Group) -> str:
     return _unless(_ACCOUNT.fullmatch(one.name), "no account can have this name")
+
+
+def _user(one: User) -> str:
+    try:
+        date.fromisoformat(one.expires or "1970-01-01")
+    except ValueError:
+        return "the day that the account ends on is none"
+    return _account(one)
 
 
 def _membership(one: Membership) -> str:
@@ -148,7 +157,7 @@ def _xattr(one: Xattr) -> str:
 
 
 _CHECKS: dict[type[Resource], Callable[..., str]] = {
-    User: _account,
+    User: _user,
     Group: _account,
     Membership: _membership,
     Package: _package,

@@ -15,7 +15,10 @@ from driftscan.collect.bundle import Task, new_nonce, program
 from driftscan.collect.frames import BundleSink
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes.base import scopes
+from driftscan.store import Store
 from driftscan.transport.replay import load
+from tests.conftest import Cli
+from tests.unit.born import command_line
 
 settings.register_profile("soak", parent=settings.get_profile("house"), max_examples=100_000, database=None)
 
@@ -114,6 +117,20 @@ def garbled(draw: st.DrawFn, results: Iterable[ProbeResult]) -> dict[str, ProbeR
         )
         for one in known
     }
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `driftscan …` with an empty home and a database of this test's own, in a process that is soon there."""
+    return command_line(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite database with tables and views, to be copied."""
+    path = tmp_path_factory.mktemp("made") / "driftscan.db"
+    Store.open(path).close()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import command_line
+from tests.unit.born import command_line
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SAUCED = Path(__file__).parent.parent / "recordings" / "sauced"
@@ -66,3 +66,17 @@ def test_findings_and_finds_are_rows(web1: Run) -> None:
     assert "/opt/shopapp" in paths
     assert paths == sorted(paths)
     assert web1("findings", "web1", "--rule", "nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("command", [("findings",), ("finds",), ("explain",), ("explain", "/bin/ls")])
+def test_what_rests_on_an_incomplete_snapshot_says_so_by_its_exit_code(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    for scope in SAUCED.iterdir():
+        if scope.name != "mounts":
+            (tmp_path / "host" / scope.name).parent.mkdir(exist_ok=True)
+            (tmp_path / "host" / scope.name).symlink_to(scope)
+    cli, inventory = command_line(tmp_path), tmp_path / "hosts.yaml"
+    inventory.write_text(f"hosts:\n  web1: {{transport: replay, path: {tmp_path / 'host'}}}\n")
+    assert cli("scan", "web1", "--inventory", str(inventory)).returncode == 3
+    assert cli(command[0], "web1", *command[1:], "--inventory", str(inventory)).returncode == 3

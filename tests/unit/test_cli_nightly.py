@@ -162,16 +162,17 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> dict[str, Check]:
 
 
 @pytest.fixture
-def hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+def hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Path) -> dict[str, Any]:
     """Give an inventory whose hosts show at once what the test says: a snapshot, an error, or what is to be called."""
     shown: dict[str, Any] = {}
+    shutil.copy(made, tmp_path / "driftscan.db")
 
     def collect(name: str, link: Any, _wish: Wish, _progress: Any, _before: Any) -> Any:
         answer = shown[name]
         if isinstance(answer, Exception):
             raise answer
-        made = answer(link) if callable(answer) else handmade.snapshot(host=name)
-        return replace(made, taken=datetime.now(timezone.utc))
+        seen = answer(link) if callable(answer) else handmade.snapshot(host=name)
+        return replace(seen, taken=datetime.now(timezone.utc))
 
     class Inventory(dict[str, Any]):
         def __setitem__(self, name: str, answer: Any) -> None:

@@ -1,6 +1,7 @@
 """`driftscan strata` and `driftscan runbook` on a stored snapshot."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def web1(cli: Run, tmp_path: Path) -> Run:
+def web1(cli: Run, tmp_path: Path, made: Path) -> Run:
     """Run `driftscan …` with a database in which `web1` has a strange file."""
     files = tree(*PROGRAMS, file("etc/x", "2020-01-01 10:00:00"))
-    with Store.open(str(tmp_path / "driftscan.db")) as store:
+    with Store.open(shutil.copy(made, tmp_path / "driftscan.db")) as store:
         store.save(snapshot(BASE, files=files, manifests=[manifest("base1", b"/usr/bin/p1")]))
         store.save(snapshot(BASE, host="web2", files=files, outcomes={"history": Outcome.DENIED}))
     return cli

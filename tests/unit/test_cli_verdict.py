@@ -1,6 +1,7 @@
 """`driftscan verdict`: on snapshots made by hand, and on the recording of the host with the sauce."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,8 @@ def keep(database: Path, made: Snapshot) -> None:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "driftscan.db"
+def database(tmp_path: Path, made: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "driftscan.db"))
 
 
 def test_a_stock_host_needs_a_proof_and_no_more(cli: Run, database: Path) -> None:

@@ -18,7 +18,7 @@ from driftscan.emit._readme import STAGES, kind, readme, subject
 from driftscan.emit.base import Emitted, Emitter, Refused, emitters
 from driftscan.model.markdown import code, line
 from driftscan.role.model import Role, Secret
-from driftscan.role.resources import Content, Package, Refresh, Resource, Stage, Variable, kinds
+from driftscan.role.resources import Content, Package, Refresh, Resource, Stage, User, Variable, kinds
 from tests.unit.roles_made import HOSTILE, every_kind, hostile, of_kind, one_of_each, role, roles
 
 parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -180,6 +180,14 @@ def test_hostile_values_are_spelled_or_refused(emitter: Emitter, value: int) -> 
 
 
 @every_emitter
+@pytest.mark.parametrize("day", [*HOSTILE, "9999-99-99"])
+def test_a_day_that_is_none_is_refused(emitter: Emitter, day: str) -> None:
+    user = next(one for one in every_kind().resources if isinstance(one, User))
+    given_ = replace(user, expires=day, password=None)
+    assert refused(emitter.emit(role(given_))) == [given_]
+
+
+@every_emitter
 @pytest.mark.parametrize("made", [every_kind, hostile, role])
 def test_the_same_role_gives_the_same_bytes(emitter: Emitter, made: Any) -> None:
     emitted = emitter.emit(made())
@@ -298,7 +306,6 @@ def run(*command: str | Path, cwd: Path) -> str:
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "HOME": str(cwd),
-            "ANSIBLE_NOCOLOR": "1",
             "NO_COLOR": "1",
         },
         capture_output=True,
@@ -310,7 +317,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @every_emitter
 def test_the_real_tools_are_content(emitter: Emitter, tmp_path: Path) -> None:
-    """Each file is checked with the tool that reads it, whoever emitted it."""
+    """Each file is checked with the tool that reads it, whoever emitted it; Ansible's by test_emit_ansible.py."""
     numbers = count()
     for made in (every_kind(), hostile(few=True), role()):
         below = tmp_path / f"role_{next(numbers)}"
@@ -320,16 +327,3 @@ def test_the_real_tools_are_content(emitter: Emitter, tmp_path: Path) -> None:
         assert not scripts or not run("shellcheck", "--shell=sh", *scripts, cwd=tmp_path)
         assert not scripts or not run("dash", "-n", *scripts, cwd=tmp_path)
         assert not images or not run("hadolint", "--no-color", *images, cwd=tmp_path)
-    if (tmp_path / "role_0/tasks/main.yml").exists():
-        _ansible(tmp_path)
-
-
-def _ansible(below: Path) -> None:
-    """Check the roles below a directory in one run each of Ansible's own tools."""
-    plays = "".join(f"- name: Role {at}\n  hosts: localhost\n  roles:\n    - role: role_{at}\n" for at in range(3))
-    (below / "play.yml").write_text(f"---\n{plays}")
-    (below / "ansible.cfg").write_text("[defaults]\nroles_path = .\n")
-    assert not run("ansible-playbook", "--syntax-check", "-i", "localhost,", "play.yml", cwd=below)
-    assert not run(
-        "ansible-lint", "--offline", "--profile", "production", *(f"role_{at}" for at in range(3)), cwd=below
-    )

@@ -16,7 +16,7 @@ from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.report.base import Audit, audit_formats
 from driftscan.scopes.base import scopes
-from tests.conftest import command_line
+from tests.unit.born import command_line
 from tests.unit.handmade import snapshot
 
 STOCK = Path(__file__).parent.parent / "recordings" / "stock"
@@ -70,10 +70,10 @@ def test_the_text_fits_eighty_columns_and_has_every_section(stock: Run) -> None:
     assert "driftscan strata stock1; driftscan runbook stock1" in " ".join(lines)
 
 
-def test_the_text_is_as_wide_as_the_screen_up_to_what_is_read_with_ease(stock: Run) -> None:
-    wide = stock("audit", "stock1", columns=300).stdout.splitlines()
+def test_the_text_is_as_wide_as_the_screen_up_to_what_is_read_with_ease(scanned: Run) -> None:
+    wide = scanned("explain", "stock1", columns=300).stdout.splitlines()
     assert 100 < max(len(line) for line in wide) <= 120
-    assert max(len(line) for line in stock("audit", "stock1", columns=60).stdout.splitlines()) <= 60
+    assert max(len(line) for line in scanned("explain", "stock1", columns=60).stdout.splitlines()) <= 60
 
 
 def test_the_json_has_exactly_the_keys_that_were_promised(stock: Run) -> None:

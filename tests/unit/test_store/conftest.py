@@ -112,14 +112,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a SQLite database with tables and views, to be copied."""
-    path = tmp_path_factory.mktemp("made") / "driftscan.db"
-    Store.open(path).close()
-    return path
-
-
-@pytest.fixture(scope="session")
 def made_on_server(cluster: str) -> str:
     """Give the name of a PostgreSQL database with tables and views, to be copied."""
     url = new_database(cluster)

@@ -1,6 +1,7 @@
 """What is saved is loaded again, exactly, whatever came before and after it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -232,7 +233,7 @@ _LOOKS = st.fixed_dictionaries({}, optional=dict.fromkeys(("packages", "cron"), 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=st.lists(_LOOKS, min_size=1, max_size=7))
 def test_every_snapshot_of_any_history_is_loaded_as_it_was_saved(
-    nights: list[dict[str, tuple[Outcome, set[str]]]], snap: Snap, tmp_path_factory: pytest.TempPathFactory
+    nights: list[dict[str, tuple[Outcome, set[str]]]], snap: Snap, made: Path, tmp_path: Path
 ) -> None:
     saved: list[Snapshot] = []
     since: dict[tuple[str, str], int] = {}
@@ -244,8 +245,9 @@ def test_every_snapshot_of_any_history_is_loaded_as_it_was_saved(
         gone = {one for one in since if one not in seen and one[0] in looks and looks[one[0]][0].seen}
         counts.append((len(seen - since.keys()), len(gone)))
         since = dict.fromkeys(seen, day) | {one: first for one, first in since.items() if one not in gone}
-    path = tmp_path_factory.mktemp("history") / "driftscan.db"
-    with Store.open(path) as store:
+    for left in tmp_path.glob("history.db-*"):
+        left.unlink()
+    with Store.open(shutil.copy(made, tmp_path / "history.db")) as store:
         results = [store.save(one) for one in saved]
         assert [(one.new_items, one.ended_items) for one in results] == counts
         assert [facts(one) for one in all_loaded(store)] == [facts(one) for one in saved]
