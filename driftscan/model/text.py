@@ -2,21 +2,12 @@
 
 import re
 import unicodedata
-from codecs import register_error
 
 # A byte that is not UTF-8, and NUL, become one private character each (plane 16): such text is valid in SQLite,
 # PostgreSQL and JSON, where the lone surrogates of "surrogateescape" are refused.
 _PRIVATE = 0x10FF00
-
-
-def _keep(error: UnicodeError) -> tuple[str, int]:
-    if isinstance(error, UnicodeDecodeError):
-        bad = error.object[error.start : error.end]
-        return _keep_all(bad), error.end
-    raise error
-
-
-register_error("driftscan.keep", _keep)
+_KEPT = {0xDC00 + byte: _PRIVATE + byte for byte in range(0x80, 0x100)} | {0: _PRIVATE}
+_UNKEPT = {_PRIVATE + byte: byte + 0xDC00 * (byte >= 0x80) for byte in range(0x100)}
 _SPELLED = re.compile(rb"(\xf4\x8f[\xbc-\xbf][\x80-\xbf])")  # U+10FF00 to U+10FFFF in UTF-8
 _PRIVATE_CHARS = re.compile(f"[{chr(_PRIVATE)}-{chr(_PRIVATE + 0xFF)}]")
 _UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -29,7 +20,10 @@ def text(data: bytes) -> str:
     """
     if _SPELLED.search(data):
         return "".join(_keep_all(part) if _SPELLED.fullmatch(part) else text(part) for part in _SPELLED.split(data))
-    return data.decode("utf-8", "driftscan.keep").replace("\0", chr(_PRIVATE))
+    try:
+        return data.decode().replace("\0", chr(_PRIVATE))
+    except UnicodeDecodeError:  # by the codec's own handler: one in Python would be called for each byte of a program
+        return data.decode("utf-8", "surrogateescape").translate(_KEPT)
 
 
 def _keep_all(data: bytes) -> str:
@@ -38,13 +32,8 @@ def _keep_all(data: bytes) -> str:
 
 def raw(value: str) -> bytes:
     """Return the bytes that `text` was given; what a person typed in no UTF-8 is what was typed."""
-    if not _PRIVATE_CHARS.search(value):
-        return value.encode("utf-8", "surrogateescape")
-    out = bytearray()
-    for char in value:
-        code = ord(char) - _PRIVATE
-        out += bytes([code]) if 0 <= code <= 0xFF else char.encode("utf-8", "surrogateescape")
-    return bytes(out)
+    told = value.translate(_UNKEPT) if _PRIVATE_CHARS.search(value) else value
+    return told.encode("utf-8", "surrogateescape")
 
 
 def number(value: str) -> int | None:

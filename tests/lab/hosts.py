@@ -1,6 +1,9 @@
 """The lab's hosts for tests: bring them up, reach them, take them down again."""
 
+import fcntl
+import hashlib
 import os
+import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -60,6 +63,27 @@ def up(name: str, flavor: str = "bookworm") -> LabHost:
         _lab("down", name)
     _lab("up", name, flavor)
     return LabHost(name, _lab("ip", name).strip())
+
+
+def prepared(flavor: str, script: str) -> str:
+    """Return a flavor that is `flavor` after `script` has run on it as root: made once and kept, as bases are.
+
+    Another script, or a base built anew, makes another one.
+    """
+    require()
+    _lab("base", flavor)
+    built = (_DIRECTORY / "bases" / flavor / "layers").stat().st_mtime_ns
+    key = hashlib.sha256(f"{built}\n{script}".encode()).hexdigest()[:10]
+    base = _DIRECTORY / "bases" / f"{flavor}-{key}"
+    with (_DIRECTORY / f"base-{base.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers may want the same
+        if not (base / "layers").exists():
+            shutil.rmtree(base, ignore_errors=True)  # of a run that was killed
+            with host(f"make-{key}", flavor) as maker:
+                maker.root(script)
+                _lab("stop", maker.name)
+                _lab("save", maker.name, base.name)
+    return base.name
 
 
 def down(name: str) -> None:

@@ -272,8 +272,7 @@ down() {
     h=$HOSTS/$n; [ -d "$h" ] || { echo "no host $n" >&2; continue; }
     kill_ "$n"; ip netns del "lab-$n" 2>/dev/null || :
     umount "$h/m" 2>/dev/null || { mountpoint -q "$h/m" && umount -l "$h/m"; } || :
-    chattr -R -f -i -a "$h/u" 2>/dev/null || :
-    rm -rf "$h"
+    rm -rf "$h" 2>/dev/null || { chattr -R -f -i -a "$h/u" 2>/dev/null || :; rm -rf "$h"; }   # few hosts have sealed files
   done; sshconfig
 }
 

@@ -274,18 +274,18 @@ def _written(role: Role, host: hosts.LabHost, directory: Path) -> None:
     (directory / "secrets.json").write_text(json.dumps(unsafe))
 
 
-def _prepared(host: hosts.LabHost) -> str:
-    """Make a repository to clone on the host, and managers that only take note; return the commit."""
+def _prepared() -> str:
+    """Return what makes a repository to clone on the host, and managers that only take note."""
     fakes = "".join(
         f"cat >/usr/local/bin/{name} <<'END'\n#!/bin/sh\n{body}\nEND\nchmod 755 /usr/local/bin/{name}\n"
         for name, body in _FAKES.items()
     )
-    return host.root(
+    return (
         fakes + "mkdir -p /srv/git /srv/gone; apt-get update >/dev/null; apt-get install -y git >/dev/null 2>&1\n"
         "git init -q -b main /srv/git/site; cd /srv/git/site; echo 1 >f; git add f\n"
-        "git -c user.name=a -c user.email=a@b commit -qm one; git rev-parse HEAD; chown -R 1001:1001 .; "
+        "git -c user.name=a -c user.email=a@b commit -qm one; git rev-parse HEAD >/srv/commit; chown -R 1001:1001 .\n"
         "touch /srv/gone/a\n"
-    ).strip()
+    )
 
 
 def _content(host: hosts.LabHost, path: str) -> bytes:
@@ -296,12 +296,12 @@ def _content(host: hosts.LabHost, path: str) -> bytes:
 def test_every_kind_arrives_byte_for_byte_and_the_second_run_changes_nothing(
     flavor: str, tmp_path: Path, worker_id: str
 ) -> None:
-    with hosts.host(f"emita-{flavor}-{worker_id}", flavor) as host:
+    with hosts.host(f"emita-{flavor}-{worker_id}", hosts.prepared(flavor, _prepared())) as host:
         _try(host, tmp_path)
 
 
 def _try(host: hosts.LabHost, directory: Path) -> None:
-    role = _role(_prepared(host))
+    role = _role(_content(host, "/srv/commit").decode().strip())
     _written(role, host, directory)
     code, _, said = _apply(directory, "--check", "--diff")
     assert code == 0, said

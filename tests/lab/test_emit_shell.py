@@ -27,18 +27,18 @@ _WEIRD = "/srv/weird"
 _NAMES = tuple(dict.fromkeys(value.replace("/", "|") for value in (*HOSTILE, "ends in newline\n", "'", "--", "$'x'")))
 _SECRETS = {"token": b"a 'secret' $(touch /x) \\\n\xff", "hash": b"$6$salt$abcdefghijklmnopqrstuv"}
 _UNIT = b"[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+_UPSTREAM = """
+set -e; apt-get -qq update; apt-get -qq install -y --no-install-recommends git >/dev/null
+git init -q /srv/upstream; cd /srv/upstream; echo one >a; git add a
+git -c user.name=x -c user.email=x@y commit -qm one; git branch -M main
+"""
 _ENVIRONMENT = "HTTPS_PROXY=http://10.77.0.1:3142 PIP_CERT=/run/lab-ca.pem"
 
 
 @pytest.fixture(scope="module", params=["bookworm", "bullseye"])
 def host(request: pytest.FixtureRequest, worker_id: str) -> Iterator[hosts.LabHost]:
     """A stock host, with a repository of git to clone from: the only thing that a role cannot bring."""
-    with hosts.host(f"shell-{request.param}-{worker_id}", request.param) as up:
-        up.root("apt-get -qq update && apt-get -qq install -y --no-install-recommends git >/dev/null")
-        up.root(
-            "git init -q /srv/upstream; cd /srv/upstream; echo one >a; git add a\n"
-            "git -c user.name=x -c user.email=x@y commit -qm one; git branch -M main\n"
-        )
+    with hosts.host(f"shell-{request.param}-{worker_id}", hosts.prepared(request.param, _UPSTREAM)) as up:
         yield up
 
 

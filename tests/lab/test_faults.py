@@ -21,11 +21,12 @@ from tests.lab.auditor import Auditor, Done, one_line
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults")]
 
 SCOPES = set(scopes())
+_SHELLS = "set -e; apt-get -qq update; apt-get -qq install -y --no-install-recommends tcsh fish >/dev/null 2>&1"
 
 
 @pytest.fixture(scope="module")
 def bad() -> Iterator[hosts.LabHost]:
-    with hosts.host("t-faults-bad", "bookworm") as host:
+    with hosts.host("t-faults-bad", hosts.prepared("bookworm", _SHELLS)) as host:
         host.root("true")  # the first login of all starts what stays
         yield host
 
@@ -276,7 +277,6 @@ def test_two_scans_fill_one_new_database_at_the_same_time(pair: Pair) -> None:
 @pytest.fixture(scope="module")
 def shells(bad: hosts.LabHost) -> set[str]:
     """Make roots of other names, each with a login shell of another kind that says more than it was asked."""
-    bad.root("apt-get -qq update && apt-get -qq install -y --no-install-recommends tcsh fish >/dev/null 2>&1")
     bad.root("printf '#!/bin/sh\\necho Welcome\\necho beware >&2\\nexec /bin/sh \"$@\"\\n' >/usr/local/bin/banner")
     bad.root("chmod 755 /usr/local/bin/banner; echo 'echo noise; echo noise >&2' >/root/noise")
     found = {"bash": "/bin/bash", "banner": "/usr/local/bin/banner", "csh": "/bin/csh", "fish": "/usr/bin/fish"}

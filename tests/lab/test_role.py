@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ _PATHS = (
 _OWN = re.compile(r"srv/weird/stale\.sock|.*/__pycache__(?:/.*)?|home/[^/]+/\.ssh/known_hosts")
 
 
+# In every run test_prove.py rebuilds a host by Ansible, and test_emit_ansible.py makes a resource of every kind.
+with_each_tool = pytest.mark.parametrize("tool", [pytest.param("ansible", marks=pytest.mark.soak), "shell"])
 # The way out of a lab host for pip and npm, which know nothing of apt's proxy.
 _ENVIRONMENT = """
 proxy=$(sed -n 's/.*"\\(http:[^"]*\\)".*/\\1/p' /etc/apt/apt.conf.d/90site-proxy)
@@ -55,11 +57,12 @@ printf '%s\\n' "HTTPS_PROXY=$proxy" PIP_CERT=/run/lab-ca.pem npm_config_cafile=/
 
 @dataclass
 class Story:
-    """The old host, the auditor who has scanned it, and the blank ones."""
+    """The old host, the auditor who has scanned it, and what boots a blank one for a tool."""
 
     auditor: Auditor
     old: hosts.LabHost
-    blank: Mapping[str, hosts.LabHost]
+    boot: Callable[[str], hosts.LabHost]
+    blank: dict[str, hosts.LabHost] = field(default_factory=dict)
     proofs: dict[str, tuple[Done, dict[str, Any]]] = field(default_factory=dict)
 
     def run(self, *arguments: str, seconds: float = _LONG) -> Done:
@@ -77,6 +80,8 @@ class Story:
     def prove(self, tool: str, *more: str) -> tuple[Done, dict[str, Any]]:
         """Prove the role on the blank host of a tool, once."""
         if tool not in self.proofs:
+            self.blank[tool] = self.boot(tool)
+            self.describe({"old": self.old, **self.blank})
             arguments = ("--on", tool, "--with", tool, "--secrets-from-host", "--format", "json")
             done = self.run("prove", "old", *arguments, *more)
             assert done.stdout, done.stderr
@@ -95,17 +100,20 @@ def story(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with ExitStack() as stack:
         old = stack.enter_context(hosts.host(f"role-old-{worker_id}", "sauced"))
         old.root((_HERE / "sauce.sh").read_text(), "bash -s live")
-        blank = {tool: stack.enter_context(hosts.host(f"role-{tool}-{worker_id}")) for tool in ("ansible", "shell")}
-        story = Story(Auditor(home), old, blank)
-        story.describe({"old": old, **blank})
-        for host in blank.values():
+
+        def boot(tool: str) -> hosts.LabHost:
+            host = stack.enter_context(hosts.host(f"role-{tool}-{worker_id}"))
             host.root(_ENVIRONMENT)
+            return host
+
+        story = Story(Auditor(home), old, boot)
+        story.describe({"old": old})
         done = story.run("scan", "old")
         assert done.returncode == 0, done.stderr
         yield story
 
 
-@pytest.mark.parametrize("tool", ["ansible", "shell"])
+@with_each_tool
 def test_the_new_host_is_the_old_one(story: Story, tool: str) -> None:
     done, proof = story.prove(tool)
     failed = [one for one in proof["remainder"] if one["failed"]]
@@ -117,7 +125,7 @@ def test_the_new_host_is_the_old_one(story: Story, tool: str) -> None:
         assert proof[what]["up"] == proof[what]["wanted"] > 0
 
 
-@pytest.mark.parametrize("tool", ["ansible", "shell"])
+@with_each_tool
 def test_every_path_is_there_byte_for_byte(story: Story, tool: str) -> None:
     """Look at the disks themselves, not through driftscan."""
     story.prove(tool)
@@ -127,7 +135,7 @@ def test_every_path_is_there_byte_for_byte(story: Story, tool: str) -> None:
     assert len(old) > 200
 
 
-@pytest.mark.parametrize("tool", ["ansible", "shell"])
+@with_each_tool
 def test_nothing_that_the_package_manager_was_told_is_lost(story: Story, tool: str) -> None:
     story.prove(tool)
     asked = """
@@ -153,7 +161,7 @@ def test_nothing_that_the_package_manager_was_told_is_lost(story: Story, tool: s
     assert len(old) > 60
 
 
-@pytest.mark.parametrize("tool", ["ansible", "shell"])
+@with_each_tool
 def test_people_still_log_in_and_applications_answer(story: Story, tool: str, tmp_path: Path) -> None:
     story.prove(tool)
     new = story.blank[tool]
@@ -253,16 +261,23 @@ _INSTALL = {
 }
 
 
-@pytest.mark.parametrize("tool", [pytest.param("ansible", marks=pytest.mark.soak), "shell"])
-@pytest.mark.parametrize("flavor", ["bullseye", "rpm"])
+@pytest.mark.parametrize(
+    ("flavor", "tool"),
+    [
+        pytest.param("bullseye", "ansible", marks=pytest.mark.soak),
+        pytest.param("bullseye", "shell", marks=pytest.mark.soak),
+        pytest.param("rpm", "ansible", marks=pytest.mark.soak),
+        ("rpm", "shell"),
+    ],
+)
 def test_other_systems_with_a_smaller_sauce(flavor: str, tool: str, tmp_path: Path) -> None:
     with hosts.host(f"role-{flavor}-old", flavor) as old, hosts.host(f"role-{flavor}-{tool}", flavor) as new:
         for host in (old, new) if flavor == "rpm" else ():
             shutil.copytree(Path(old.key).parent / "rpm-repo", host.disk() / "srv/rpm-repo", dirs_exist_ok=True)
         old.root(f"set -e; ({_INSTALL[flavor]}) >/dev/null\n{_SAUCE}")
         auditor = Auditor(tmp_path)
-        story = Story(auditor, old, {tool: new})
-        story.describe({"old": old, tool: new})
+        story = Story(auditor, old, lambda _: new)
+        story.describe({"old": old})
         assert story.run("scan", "old").returncode == 0
         steering = tmp_path / "role.yaml"  # the repository of the lab is 200 MB, and on the blank host already
         steering.write_text(json.dumps({"exclude": ["/srv/rpm-repo"]} if flavor == "rpm" else {}))

@@ -40,8 +40,8 @@ cp -p /home/free-bash/.bashrc /home/asked-bash/.bashrc
 
 @pytest.fixture(scope="module")
 def machine():
-    with hosts.host("t-sudo") as machine:
-        machine.root(f"PASSWORD='{PASSWORD.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'\n{SETUP}")
+    script = f"PASSWORD='{PASSWORD.replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}'\n{SETUP}"
+    with hosts.host("t-sudo", hosts.prepared("bookworm", script)) as machine:
         yield machine
 
 
