@@ -46,13 +46,18 @@ def explain(
             render = choose(audit_formats(), format_name)
             for line in render(Audit(seen.snapshot, judge(seen), stored.id), page()):
                 typer.echo(line)
-            return ExitCode.OK if seen.snapshot.complete else ExitCode.INCOMPLETE
+            return _code(seen)
         if not seen.seen("files"):
             raise UsageError("the files of this snapshot were not seen", hint="scan the host with the scope files")
         told = choose(path_formats(), format_name)
         for line in told(_answer(seen, path), page()):
             typer.echo(line)
-    return ExitCode.OK
+        return _code(seen)
+
+
+def _code(seen: "View") -> ExitCode:
+    """Return how the command ends: what was not seen might have said more, of one path and of the whole host."""
+    return ExitCode.OK if seen.snapshot.complete else ExitCode.INCOMPLETE
 
 
 def _answer(seen: "View", path: str) -> "dict[str, Json]":
@@ -99,10 +104,10 @@ def findings(
         found = [one for one in judge(seen).findings if rule in {None, one.rule}]
         if format_name != "text":
             print_rows(format_name, list(HEADERS), map(row, found))
-            return ExitCode.OK
-        for line in listed(found, page()):
-            typer.echo(line)
-    return ExitCode.OK
+        else:
+            for line in listed(found, page()):
+                typer.echo(line)
+        return _code(seen)
 
 
 @offline
@@ -113,7 +118,7 @@ def finds(shared: Shared, target: Host, format_name: Format = "table") -> int:
 
     with opened(shared, target) as (seen, _):
         print_rows(format_name, list(HEADERS), (row(find) for find in judge(seen).finds))
-    return ExitCode.OK
+        return _code(seen)
 
 
 def register(app: typer.Typer) -> None:

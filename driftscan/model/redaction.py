@@ -46,27 +46,33 @@ class RedactedLine(NamedTuple):
     names: tuple[str, ...]
 
 
-def redact(text: str) -> Redacted:
-    """Return `text`, one line or many, with every secret in it replaced; redacting twice is redacting once."""
+def redact(text: str, *, command: bool = False) -> Redacted:
+    """Return `text`, one line or many, with every secret in it replaced; redacting twice is redacting once.
+
+    `command` says that it is a command: an unquoted value ends at the first blank there, and in configuration it may
+    hold blanks (`PASSWORD=three plain words` in the environment file of a container).
+    """
+    if len(text) < _SHORTEST:  # a hostile list may have a million of them
+        return Redacted(text)
     names: set[str] = set()
     out, at = [], 0
     for block in private_blocks(text):
         out += [text[at : block.start()], placeholder("private_key", names)]
         at = block.end()
     text, out, at = "".join(out) + text[at:], [], 0
-    for line in redacted_lines(text):
+    for line in redacted_lines(text, command=command):
         out += [text[at : line.start], line.text]
         at = line.end
         names.update(line.names)
     return Redacted("".join(out) + text[at:], tuple(sorted(names)))
 
 
-def redacted_lines(text: str) -> Iterator[RedactedLine]:
+def redacted_lines(text: str, *, command: bool = False) -> Iterator[RedactedLine]:
     """Yield the lines of `text` that hold a secret, in their order; no private key of many lines is in it."""
     for told in suspects(text):
         names: set[str] = set()
         line = text[told.start : told.end]
-        done = _line(line, told, names)
+        done = _line(line, told, names, command=command)
         if done != line:
             yield RedactedLine(told.start, told.end, done, tuple(sorted(names)))
 
@@ -96,6 +102,7 @@ def redact_argv(argv: Iterable[str]) -> list[str]:
     return [redact(word).text for word in redact_words(list(argv), set())]
 
 
+_SHORTEST = 4  # characters of a line that may hold a secret
 _NAME = re.compile(
     r"""(?<![\w.<-])(?P<name>[A-Za-z_-][\w.-]{1,80})\\?["']?\]?[ \t]{0,16}"""
     r"(?P<sep>=>|:=|=(?![=~])|:(?![:/]))(?P<gap>[ \t]{0,64})"
@@ -132,13 +139,13 @@ _NO_REST = re.compile(r"""\s+(?:[#;&|<>\\/(]|\./|-|[A-Za-z_]\w*=|["']|$)""")
 _COMMENT = re.compile(r"\s*(?:[#;!]|//(?![\w.-]+/)|--\s|\*)")
 
 
-def _line(line: str, told: Line, names: set[str]) -> str:
-    if len(line) < 4:
+def _line(line: str, told: Line, names: set[str], *, command: bool) -> str:
+    if len(line) < _SHORTEST:
         return line
     if told.called and is_secret_name(told.called):
         line = _VALUE.sub(lambda match: _of(match, told.called, names), line)
     if told.named:
-        line = _assignments(line, names)
+        line = _assignments(line, names, command=command)
         for sign, patterns in _WRITTEN:
             for pattern in patterns if sign in line else ():
                 line = pattern.sub(lambda match: _named(match, names), line)
@@ -151,7 +158,7 @@ def _line(line: str, told: Line, names: set[str]) -> str:
     return line
 
 
-def _assignments(line: str, names: set[str]) -> str:
+def _assignments(line: str, names: set[str], *, command: bool) -> str:
     """Replace the value of every `name=value`, `name: value`, `"name": "value"` whose name is that of a secret."""
     out, at = [], 0
     for match in _NAME.finditer(line):
@@ -161,7 +168,7 @@ def _assignments(line: str, names: set[str]) -> str:
         if value is None or (match["name"] == "passwd" and is_name_service(line[match.end() :])):
             continue
         start, end = value.span("value") if "value" in value.groupdict() else value.span()
-        if "value" not in value.groupdict():
+        if "value" not in value.groupdict() and not command:
             end = _rest(line, match, end)
         if is_secret_value(line[start:end]) and not (match["gap"] and line[start] == "#"):
             out += [line[at:start], placeholder(match["name"], names)]

@@ -73,7 +73,7 @@ def parse(results: Results) -> Parsed:
 
 
 def _entry(entry: cron.Entry) -> _Described:
-    command = redact(entry.command, shell=True).text or None
+    command = redact(entry.command, command=True).text or None
     attributes = _attributes(
         kind=entry.kind,
         file=entry.file,

@@ -258,3 +258,20 @@ def test_any_secret_in_these_places_goes(secret: str, frame: str) -> None:
     if "Bearer" in frame:
         secret += "abcdefgh"
     assert secret not in redact(frame.replace("\0", secret)).text
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("PGPASSWORD=s3cr3t-1 pg_dump shop", "PGPASSWORD=<secret:PGPASSWORD> pg_dump shop"),
+        ("PGPASSWORD=s3cr3t-1 pg_dump -h db shop", "PGPASSWORD=<secret:PGPASSWORD> pg_dump -h db shop"),
+        ("PGPASSWORD='three plain words' pg_dump shop", "PGPASSWORD='<secret:PGPASSWORD>' pg_dump shop"),
+    ],
+)
+def test_a_command_stays_after_the_secret_that_it_is_given(command: str, expected: str) -> None:
+    assert redact(command, command=True).text == expected
+    assert redact(expected, command=True).text == expected
+
+
+def test_a_setting_of_several_words_goes_whole_where_no_command_is_meant() -> None:
+    assert redact("DB_PASSWORD=three plain words").text == "DB_PASSWORD=<secret:DB_PASSWORD>"
