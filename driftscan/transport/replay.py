@@ -39,7 +39,7 @@ def save(results: Mapping[tuple[str, str], ProbeResult], directory: Path) -> Non
         name = quote(probe, safe=" ")
         rmtree(folder / f"{name}.files", ignore_errors=True)
         packed = len(result.stdout) > _PACKED
-        data = lzma.compress(result.stdout) if packed else result.stdout
+        data = lzma.compress(result.stdout, preset=1) if packed else result.stdout
         (folder / f"{name}.stdout{'.xz' if packed else ''}").write_bytes(data)
         (folder / f"{name}.stdout{'' if packed else '.xz'}").unlink(missing_ok=True)
         (folder / f"{name}.stderr").write_bytes(result.stderr)
