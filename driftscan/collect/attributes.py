@@ -14,25 +14,20 @@ _TIMEOUT = 900.0
 _SOME_VANISHED = frozenset({0, 123})
 
 # A link has no flags, but lsattr looks where it leads: there may be a server that is dead.
-_LSATTR = (
-    """-n 250 sh -c 'for f; do shift; [ -h "$f" ] || set -- "$@" "$f"; done\n[ $# -eq 0 ] || exec lsattr -d "$@"' sh"""
-)
+_LSATTR = """sh -c 'for f; do [ -h "$f" ] || printf "%s\\000" "$f"; done' sh | xargs -0 -r lsattr -d"""
 
 Values = dict[bytes, Json]  # path -> value
 
 
-def digests(chosen: Selection) -> list[Probe]:
-    """Return the probes that hash files; each has its paths in its script."""
-    return [
+def probes(chosen: Selection) -> list[Probe]:
+    """Return the probes that look at files again; each has its paths in its script."""
+    hashing = [
         _probe(f"digest {algorithm}", f"{algorithm}sum", f"{algorithm}sum", paths)
         for algorithm, paths in sorted(chosen.digests.items())
         if algorithm in {"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}
     ]
-
-
-def probes(chosen: Selection) -> list[Probe]:
-    """Return the probes that look at inodes again; each has its paths in its script."""
     return [
+        *hashing,
         _probe("capabilities", "getcap", "getcap", chosen.executables),
         _probe("acl", "getfacl", "getfacl -P -s -p -n", chosen.others),
         _probe("xattrs", "getfattr", "getfattr -h -m - --absolute-names", chosen.others),

@@ -58,10 +58,11 @@ def program(
         library,
     ]
     for number, task in enumerate(tasks, 1):
-        lines.append(f"# {task.scope}/{task.probe.name}\np{number}() {{\n{task.probe.script}\n}}")
+        lines += (f"# {task.scope}/{task.probe.name}\np{number}() {{", task.probe.script, "}")
         lines.append(f"ds_probe {number} p{number} {shlex.quote(' '.join(task.probe.tools))}")
     lines.append('ds_mark "done"\n{ kill -KILL "$WATCH"; wait "$WATCH"; } 2>/dev/null\nexit 0\n}\n')
-    return "\n".join(lines).encode("utf-8", "surrogateescape")
+    # One by one: a script may hold the paths of a whole host, and is not copied as a whole more than it must be.
+    return b"\n".join([line.encode("utf-8", "surrogateescape") for line in lines])
 
 
 def new_nonce() -> str:

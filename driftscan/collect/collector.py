@@ -12,7 +12,7 @@ from driftscan.collect import reuse, survey
 from driftscan.collect.assemble import Seen, assemble, both
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
-from driftscan.collect.second import Tree, file_items, follows, hashing, second_look
+from driftscan.collect.second import Tree, file_items, files_again, follows, second_look
 from driftscan.errors import TransportError
 from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.outcome import Outcome, ProbeResult
@@ -98,9 +98,9 @@ def collect(
         if tree.whole:
             tree.known = reuse.known(tree.before, first, tree.looker, packages)
         first.search.expect(sought for scope in asked if scope.follow is not None for sought in scope.follow.sought)
-        with hashing(link, tree, first, watch, full=wish.full) as digests:
+        with files_again(link, tree, first, watch, full=wish.full) as files:
             following = follows(link, asked, tree, first, wish.bounded)
-            again = second_look(link, following, tree, watch, digests)
+            again = second_look(link, following, watch, files)
             for scope in asked:
                 if scope.follow is not None:
                     probes, kept = following[scope.name]
@@ -108,7 +108,7 @@ def collect(
                         found = scope.follow.parse(first, by_scope(again, scope.name))
                         kept = found if kept is None else both(kept, found)
                     parsed[scope.name] = both(parsed[scope.name], kept)
-            again |= digests()
+            again |= files()
         if any(scope.name == _FILES for scope in asked):
             parsed[_FILES] = file_items(tree, first, by_scope(again, _FILES), packages)
         tree.results |= again

@@ -56,42 +56,38 @@ def follows(
 
 
 @contextmanager
-def hashing(
+def files_again(
     link: Link, tree: Tree, first: Snapshot, watch: Callable[[str], None], *, full: bool
 ) -> Iterator[Callable[[], Results]]:
-    """Choose the files that are looked at again, and have their digests made while the block runs.
+    """Choose the files that are looked at again, and look at them while the block runs.
 
-    Gives a function that waits for them: content is read, while others read inodes and what they show is parsed.
+    Gives a function that waits for what they show.
     """
     if tree.plan is not None and first.tree:
         tree.chosen = _chosen(tree, first, full=full)
-    tasks = [Task(_FILES, probe) for probe in attributes.digests(tree.chosen)] if tree.chosen is not None else []
-    with ThreadPoolExecutor(1, thread_name_prefix="hashing") as pool:
+    tasks = [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)] if tree.chosen is not None else []
+    with ThreadPoolExecutor(1, thread_name_prefix="files") as pool:
         running = pool.submit(run_more_tasks, link, tasks, watch) if tasks else None
 
         @cache
-        def made() -> Results:
+        def seen() -> Results:
             results = running.result() if running is not None else {}
             return results | run_more_tasks(link, _refused(tasks, results), watch)
 
         try:
-            yield made
+            yield seen
         except BaseException:
             link.transport.close()  # ends what runs, so that the pool can be left
             raise
 
 
-def second_look(
-    link: Link, following: Follows, tree: Tree, watch: Callable[[str], None], hashed: Callable[[], Results]
-) -> Results:
-    """Look again at the inodes of files, and at what scopes follow up; a host may want to end the hashing first."""
+def second_look(link: Link, following: Follows, watch: Callable[[str], None], others: Callable[[], Results]) -> Results:
+    """Look at what scopes follow up; a host may want to end the look at the files first, for which `others` waits."""
     tasks = [Task(name, probe) for name, (probes, _) in following.items() for probe in probes]
-    if tree.chosen is not None:
-        tasks += [Task(_FILES, probe) for probe in attributes.probes(tree.chosen)]
     results = run_more_tasks(link, tasks, watch)
     again = _refused(tasks, results)
     if again:
-        hashed()
+        others()
     return results | run_more_tasks(link, again, watch)
 
 
@@ -102,11 +98,11 @@ def _refused(tasks: Sequence[Task], results: Results) -> list[Task]:
 
 def _chosen(tree: Tree, first: Snapshot, *, full: bool) -> selection.Selection:
     """Return which paths are looked at again: all that matter, or only those that are not known from before."""
-    ownership = first.ownership or Ownership((), {})
     known = tree.known
     if known is not None and known.since is not None:
+        ownership = first.ownership or Ownership((), {})
         return selection.select_changed(first, ownership, known, known.since.changes)
-    chosen = selection.select(first, ownership, systems(first), full=full)
+    chosen = selection.select(first, systems(first), full=full)
     return chosen if known is None else selection.without_known(chosen, known)
 
 

@@ -11,7 +11,8 @@ from driftscan.model.item import Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import EXECUTABLE, Entry, listing, walk
+from driftscan.model.tree import EXECUTABLE, Entry, Run, runs
+from driftscan.model.unpackaged import Owned, unpackaged
 from driftscan.scopes.base import Change
 
 _HASH_LIMIT = 1 << 18  # bytes; a larger file that no package knows is data, not configuration
@@ -22,6 +23,10 @@ _GRACE = 2.0  # seconds by which a package's files may be younger than a note of
 
 _REGULAR = ord("f")
 _PROGRAM = 84  # bytes of the smallest program that the kernel loads, two headers: with less, capabilities do nothing
+_EVEN = (0, 2, 4, 6)
+_PLAIN = frozenset(  # how the meta begins of most files that nobody may execute
+    b"f%d%d%d " % (user, group, all_) for user in _EVEN for group in _EVEN for all_ in _EVEN
+)
 _LISTS_EXECUTABLE = re.compile(rb"\0" + EXECUTABLE.pattern)
 _LISTS_CHILD = re.compile(rb"\0[0-9a-f]{64}\0")
 _PASSING = re.compile(rb"/(?:var/(?:log|cache|tmp|mail)|tmp|run|proc|sys|dev)/")  # a packaged directory, others' files
@@ -99,28 +104,27 @@ class _Chooser:
         self._directory = b""
         self._steady = False
 
-    def __call__(self, entry: Entry) -> _Wanted | None:
+    def __call__(self, entry: Entry, owned: Owned | None) -> _Wanted | None:
         """Return what is wanted; None where a package owns the path and nothing has changed it since."""
         path, regular = entry.path, entry.meta[0] == _REGULAR
-        owned = self._ownership.get(path)
         if owned is None:
             if not regular:
                 return _Wanted(executable=False)
             executable = EXECUTABLE.match(entry.meta) is not None
             if entry.size > _HASH_LIMIT:
                 return _Wanted(executable)
-            if path.rpartition(b"/")[0] in self._ownership and not _PASSING.match(path):
+            directory = path.rpartition(b"/")[0]
+            if directory in self._ownership and not _PASSING.match(path):
                 return _Wanted(executable, "sha256")
-            return _Wanted(executable, stranger=entry.size if self.steady(path) else None)
+            return _Wanted(executable, stranger=entry.size if self.steady(directory) else None)
         if not (regular and (self._full or _is_younger(entry.ctime, *owned))):
             return None
         algorithm, colon, _ = owned[1].partition(b":")
         known = algorithm.decode() if colon and algorithm.isalnum() else "sha256"
         return _Wanted(EXECUTABLE.match(entry.meta) is not None, known)
 
-    def steady(self, path: bytes) -> bool:
+    def steady(self, directory: bytes) -> bool:
         """Whether a file that no package knows is worth hashing where it lies."""
-        directory = path.rpartition(b"/")[0]
         if directory != self._directory:
             below = directory + b"/"
             self._directory = directory
@@ -128,7 +132,7 @@ class _Chooser:
         return self._steady
 
 
-def select(seen: Snapshot, ownership: Ownership, roots: Collection[bytes] = (), *, full: bool) -> Selection:
+def select(seen: Snapshot, roots: Collection[bytes] = (), *, full: bool) -> Selection:
     """Choose what to look at again; `roots` are those of other systems.
 
     A packaged file that was changed after its package was unpacked has a later ctime: only those are hashed, unless
@@ -136,25 +140,17 @@ def select(seen: Snapshot, ownership: Ownership, roots: Collection[bytes] = (), 
     """
     chosen = Selection()
     others: list[bytes] = []
-    foreign: list[tuple[bytes, bytes]] = []
+    ownership = seen.ownership or Ownership((), seen.links)
     wish = _Chooser(ownership, roots, full=full)
-
-    def enter(path: bytes, child: bytes) -> bool:
-        if path in ownership.directories:
-            return True
-        foreign.append((path, child))
-        return False
-
-    walked = 0
-    for entry in walk(seen.objects, seen.tree, seen.stats, enter):
-        walked += 1
-        wanted = wish(entry)
+    found = unpackaged(seen.objects, seen.tree, seen.stats, ownership, full=True) if full else seen.unpackaged
+    for entry, owned in found.entries:
+        wanted = wish(entry, owned)
         if wanted is not None:
             others.append(entry.path)
             chosen.take(entry.path, wanted)
     among_packaged = len(others)
-    _look_into(seen, foreign, others, chosen, wish)
-    unopened = seen.files - walked - (len(others) - among_packaged)
+    _look_into(seen, found.foreign, others, chosen, wish)
+    unopened = seen.files - found.walked - (len(others) - among_packaged)
     chosen.others = others[:_ATTRIBUTE_LIMIT]
     chosen.left_out = unopened + len(others) - len(chosen.others)
     for path in others[_ATTRIBUTE_LIMIT:]:
@@ -174,7 +170,7 @@ def select_changed(seen: Snapshot, ownership: Ownership, last: Known, changes: S
     wish = _Chooser(ownership, mark.roots or ())
     for entry in (change.after for change in changes if change.after is not None):
         path, names, had = entry.path, entry.path.count(b"/"), last.items.get(entry.path, {})
-        wanted = wish(entry)
+        wanted = wish(entry, ownership.get(path))
         if wanted is None:
             continue
         if mark.attributed is None or names <= mark.attributed or had:
@@ -232,19 +228,35 @@ def _look_into(
                 chosen.hashed = _least(chosen.hashed, names)
             if not (room or hashing) and not _LISTS_EXECUTABLE.search(data) and not _LISTS_CHILD.search(data):
                 continue
-            for path, meta, child in listing(data, prefix):
-                if child:
-                    below.append((path, child))
+            for run in runs(data, prefix):
+                if run.child is not None and run.child[1]:
+                    below.append(run.child)
                 if room:
-                    others.append(path)
-                if meta[0] != _REGULAR:
-                    continue
-                size = int(meta.split(b" ", 4)[3])
-                if (room or size >= _PROGRAM) and EXECUTABLE.match(meta):
-                    chosen.executables.append(path)
-                if hashing and size <= _HASH_LIMIT and wish.steady(path):
-                    chosen.hash_stranger(path, size)
+                    others += [b"%s/%s" % (run.path, one) for one in run.names]
+                    others += () if run.child is None else (run.child[0],)
+                if hashing and wish.steady(run.path):
+                    _hash(run, chosen)
+                chosen.executables += _programs(run, least=0 if room else _PROGRAM)
         level = below
+
+
+def _hash(run: Run, chosen: Selection) -> None:
+    for name, meta in zip(run.names, run.metas, strict=True):
+        if meta[0] == _REGULAR and (size := _size(meta)) <= _HASH_LIMIT:
+            chosen.hash_stranger(b"%s/%s" % (run.path, name), size)
+
+
+def _programs(run: Run, least: int) -> list[bytes]:
+    """Return the paths of what may be executed, and has at least so many bytes."""
+    return [
+        b"%s/%s" % (run.path, name)
+        for name, meta in zip(run.names, run.metas, strict=True)
+        if meta[:5] not in _PLAIN and EXECUTABLE.match(meta) and _size(meta) >= least
+    ]
+
+
+def _size(meta: bytes) -> int:
+    return int(meta.split(b" ", 4)[3])
 
 
 def _least(one: int | None, other: int) -> int:

@@ -44,10 +44,16 @@ class Ownership:
         self.manifests = list(manifests)
         self._links = links
         self._directories: dict[bytes, bytes] = {}
-        self._owners: dict[bytes, tuple[Manifest, bytes]] = {}
+        self._owners: dict[bytes, Manifest] = {}
+        self._listed: dict[bytes, bytes] = {}  # how the package spells a path, where the disk does otherwise
         for manifest in self.manifests:
             for path in manifest.files:
-                self._owners[self.canonical(path)] = manifest, path
+                real = self.canonical(path)
+                self._owners[real] = manifest
+                if real is not path:
+                    self._listed[real] = path
+                elif self._listed:
+                    self._listed.pop(real, None)  # another package's, which does not own it any more
         self._packaged = frozenset(self._directories.values())  # later, others' paths are looked up as well
 
     def __len__(self) -> int:
@@ -70,7 +76,8 @@ class Ownership:
     def canonical(self, path: bytes) -> bytes:
         """Return `path` with the links among its directories followed, but not itself if it is one."""
         directory, _, name = path.rpartition(b"/")
-        return b"%s/%s" % (self._directory(directory), name)
+        real = self._directory(directory)
+        return path if real == directory else b"%s/%s" % (real, name)
 
     def _directory(self, path: bytes) -> bytes:
         """Return where the directory `path` really is; its parent's answer is most often known already."""
@@ -90,9 +97,9 @@ class Ownership:
     def owner(self, path: bytes) -> str:
         """Return the name of the package that `path` belongs to, "" if none."""
         found = self._owners.get(self.canonical(path))
-        return found[0].name if found else ""
+        return found.name if found else ""
 
     def get(self, path: bytes) -> tuple[Manifest, bytes] | None:
         """Return the manifest that holds the disk's `path`, and what it holds of it (`PackagedFile.encode`)."""
         found = self._owners.get(path)
-        return (found[0], found[0].files[found[1]]) if found else None
+        return None if found is None else (found, found.files[self._listed.get(path, path)])

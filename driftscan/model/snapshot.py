@@ -11,6 +11,7 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.ownership import Ownership, resolve
 from driftscan.model.search import Search
+from driftscan.model.unpackaged import Unpackaged, unpackaged
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Snapshot:
         if outcome is None or not (outcome.seen or self.manifests):
             return None
         return Ownership(self.manifests, self.links)
+
+    @cached_property
+    def unpackaged(self) -> Unpackaged:
+        """What no package explains of the tree; all of it where the packages were not seen."""
+        return unpackaged(self.objects, self.tree, self.stats, self.ownership or Ownership((), self.links))
 
     @cached_property
     def facts(self) -> Mapping[str, Json]:

@@ -15,7 +15,7 @@ Formats, each field NUL-terminated, entries of one directory in the order of the
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from driftscan.model.objects import Objects
@@ -25,7 +25,6 @@ _DIRECTORY = ord("d")
 _LINK = ord("l")
 _LINE_COST, _LINK_COST = 350, 300  # bytes of memory
 EXECUTABLE = re.compile(rb"f\d*(?:[1357]\d\d|\d[1357]\d|\d\d[1357]) ")  # begins the `meta` of such a file
-_MORE = (_DIRECTORY, _LINK)  # kinds whose entry has a third field
 
 # Path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target. Of what is no directory the path may be told
 # as "/DEPTH/NAME", where DEPTH counts from the walk's root: in the order of a walk that says it all.
@@ -318,22 +317,69 @@ def _fields(objects: Mapping[bytes, bytes], tree: bytes, stats: bytes) -> tuple[
     return iter(objects[tree].split(b"\0")), iter(objects[stats].split(b"\0"))
 
 
-def listing(data: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield path, meta and child digest ("" if none) of what one tree object lists, for the directory `prefix`."""
-    names = iter(data.split(b"\0"))
+class Run(NamedTuple):
+    """Neighbours in what one tree object lists, all of one directory, and the directory that comes after them.
+
+    `path` is the directory's, `names` and `metas` those of what is no directory itself, in order; `child` the path of
+    the directory that ends the run and the digest of its tree object in hexadecimal (b"" where it is listed here, in
+    the runs that follow), None where none does.
+    """
+
+    path: bytes
+    names: Sequence[bytes]
+    metas: Sequence[bytes]
+    child: tuple[bytes, bytes] | None
+
+
+# After an entry: a directory's meta and what names its listing, or the end of a listing. Neither a name nor a target is
+# taken for them: a meta follows a name, and a target begins with ">".
+_NESTS = re.compile(rb"\0(?:d[0-7]+ [0-9]+ [0-9]+\0([0-9a-f]{64})?\0|(\0))")
+
+
+def runs(data: bytes, prefix: bytes) -> Iterator[Run]:
+    """Yield what one tree object lists, for the directory `prefix`, without its links' targets."""
     above: list[bytes] = []
-    for name in names:
-        if not name:
+    at = 0
+    while at < len(data):
+        if data[at] == 0:  # the end of a listing right after its beginning, or after another one
             if not above:
                 return
             prefix = above.pop()
+            at += 1
             continue
-        path, meta = b"%s/%s" % (prefix, name), next(names)
-        child = next(names) if meta[0] in _MORE else b""
-        yield path, meta, child if meta[0] == _DIRECTORY else b""
-        if meta[0] == _DIRECTORY and not child:
+        found = _NESTS.search(data, at)
+        if found is None:
+            yield Run(prefix, *_leaves(data[at:]), None)
+            return
+        if found[2] is not None:
+            yield Run(prefix, *_leaves(data[at : found.start() + 1]), None)
+            at = found.end() - 1
+            continue
+        begin = data.rfind(b"\0", at, found.start()) + 1 or at
+        path, child = b"%s/%s" % (prefix, data[begin : found.start()]), found[1] or b""
+        yield Run(prefix, *_leaves(data[at:begin]), (path, child))
+        if not child:
             above.append(prefix)
             prefix = path
+        at = found.end()
+
+
+def _leaves(data: bytes) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Return the names and the metas of entries none of which is a directory."""
+    fields = data.split(b"\0")
+    if b"\0>" not in data:
+        return fields[:-1:2], fields[1::2]
+    names, metas = list[bytes](), list[bytes]()
+    rest = iter(fields[:-1])
+    for name in rest:
+        meta = next(rest, b"")
+        if not meta:
+            break
+        names.append(name)
+        metas.append(meta)
+        if meta[0] == _LINK:
+            next(rest, b"")
+    return names, metas
 
 
 def _name(hexadecimal: bytes) -> bytes:

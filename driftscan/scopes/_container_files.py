@@ -16,8 +16,9 @@ _MOST = 400  # files that are read, and things that one file tells of
 _SIZE_LIMIT = 1 << 20
 SOUGHT = Sought(
     frozenset(b"config.v2.json repositories.json containers.json volatile-containers.json images.json config".split()),
-    (b".xml", b".nspawn", b".container"),
+    (b".nspawn", b".container"),
 )
+_LIBVIRT = b"/etc/libvirt/qemu"  # by its place: every other host has files that end with .xml by the thousand
 
 
 class Machine(NamedTuple):
@@ -40,7 +41,7 @@ _Reader = Callable[[bytes, bytes], Sequence[Machine]]  # path, content; raises V
 
 def files_to_read(snapshot: Snapshot) -> list[bytes]:
     """Return the files of `snapshot` that tell of containers."""
-    found = snapshot.search.named(*SOUGHT)
+    found = (*snapshot.search.named(*SOUGHT), *snapshot.directories.list(_LIBVIRT).values())
     paths = [entry.path for entry in found if entry.kind == "f" and entry.size <= _SIZE_LIMIT and _reader(entry.path)]
     return sorted(paths)[:_MOST]
 
@@ -243,7 +244,7 @@ _READERS: tuple[tuple[re.Pattern[bytes], _Reader], ...] = (
     (re.compile(rb"(?:/var/lib/lxc|.*/\.local/share/lxc)/[^/]+/config"), _lxc),
     (re.compile(rb"(?:/etc/systemd/nspawn|/var/lib/machines)/[^/]+\.nspawn"), _nspawn),
     (re.compile(rb".*/containers/systemd/(?:[^/]+/)*[^/]+\.container"), _quadlet),
-    (re.compile(rb"/etc/libvirt/qemu/[^/]+\.xml"), _libvirt),
+    (re.compile(_LIBVIRT + rb"/[^/]+\.xml"), _libvirt),
 )
 
 

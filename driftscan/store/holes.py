@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from driftscan.model.text import text
-from driftscan.model.tree import children, listing
+from driftscan.model.tree import children, runs
 from driftscan.store.manifests import bucket_names, listed_files, reachable_manifests
 from driftscan.store.objects import intact, reachable, stats_children, tree_children
 from driftscan.store.schema import host, snapshot
@@ -71,7 +71,8 @@ class _Torn:
         read = self._read(pair)
         tree, stats = read.get(pair[0], b""), read.get(pair[1], b"")
         # Both name the objects of their directories in the same order.
-        closed = [(path, bytes.fromhex(child.decode())) for path, _, child in listing(tree, b"") if child]
+        nested = (run.child for run in runs(tree, b"") if run.child is not None)
+        closed = [(path, bytes.fromhex(name.decode())) for path, name in nested if name]
         for (path, child), beside in zip(closed, children(stats, "stats"), strict=False):
             yield from (path + below for below in self.paths((child, beside)))
 

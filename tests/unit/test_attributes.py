@@ -3,11 +3,12 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from driftscan.collect.attributes import digests, parse, probes
+from driftscan.collect.attributes import parse, probes
 from driftscan.collect.bundle import Task, by_scope
 from driftscan.collect.runner import Link, run_tasks
 from driftscan.collect.selection import Selection, select
@@ -15,6 +16,7 @@ from driftscan.model.host import Host
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
+from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Record
 from driftscan.transport.base import Privilege
 from driftscan.transport.image import connect
@@ -47,7 +49,7 @@ def ask(root: Path, chosen: Selection) -> dict[str, ProbeResult]:
     """Run the probes for `chosen` below `root`, as the transport `image` does."""
     image = connect(Host("image", transport="image", path=str(root)), str)
     try:
-        tasks = [Task("files", probe) for probe in (*digests(chosen), *probes(chosen))]
+        tasks = [Task("files", probe) for probe in probes(chosen)]
         return by_scope(run_tasks(Link(image, Privilege()), tasks, lambda _scope: None), "files")
     finally:
         image.close()
@@ -92,15 +94,19 @@ PACKAGES = Ownership(
 )
 
 
+def owned(seen: Snapshot, ownership: Ownership) -> Snapshot:
+    return replace(seen, known_ownership=ownership)
+
+
 def test_only_what_changed_since_it_was_unpacked_is_hashed() -> None:
-    chosen = select(SEEN, PACKAGES, full=False)
+    chosen = select(owned(SEEN, PACKAGES), full=False)
     among_packaged = [b"/bin/changed", b"/bin/stranger", b"/etc/mine.conf", b"/etc/shipped.conf"]
     assert chosen.digests == {"sha256": [*among_packaged, b"/srv/data/one", b"/srv/data/tool"]}
     assert chosen.left_out == 0
 
 
 def test_in_full_every_packaged_file_is_hashed() -> None:
-    chosen = select(SEEN, PACKAGES, full=True)
+    chosen = select(owned(SEEN, PACKAGES), full=True)
     assert b"/bin/bash" in chosen.digests["sha256"]
     assert b"/bin/link" not in chosen.digests["sha256"]
 
@@ -111,14 +117,14 @@ def test_small_files_among_no_packaged_ones_are_hashed_but_where_data_lies() -> 
     data = (b"var/lib/db/x", b"var/log/app/x", b"tmp/x", b"srv/.git/objects/aa/bb", b"root/.cache/x", b"srv/chroot/x")
     many = [(path, config, b"1.0 1 1", b"") for path in (*paths, *data)] + [(b"opt/large", large, b"1.0 1 1", b"")]
     every = tree(*many)
-    chosen = select(snapshot(files=every), Ownership([], {}), [b"/srv/chroot"], full=False)
+    chosen = select(owned(snapshot(files=every), Ownership([], {})), [b"/srv/chroot"], full=False)
     assert set(chosen.digests["sha256"]) == {b"/" + path for path in paths}
 
 
 def test_the_topmost_are_hashed_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("driftscan.collect.selection._HASHED", 3)
     many = tree(*(leaf(b"srv/a/%03d" % number, b"f644 0 0") for number in range(200)), leaf(b"srv/top", b"f644 0 0"))
-    chosen = select(snapshot(files=many), Ownership([], {}), full=False)
+    chosen = select(owned(snapshot(files=many), Ownership([], {})), full=False)
     assert b"/srv/top" in chosen.digests["sha256"]
     assert len(chosen.digests["sha256"]) == 3
     assert (chosen.unhashed, chosen.hashed) == (198, 2)
@@ -130,11 +136,11 @@ def test_the_topmost_are_hashed_where_there_are_too_many(monkeypatch: pytest.Mon
 def test_a_hash_is_made_as_the_package_database_has_it() -> None:
     own = manifest("bash", b"/bin/changed")
     own.files[b"/bin/changed"] = b"md5:aa"
-    assert select(SEEN, Ownership([own], {}), full=False).digests["md5"] == [b"/bin/changed"]
+    assert select(owned(SEEN, Ownership([own], {})), full=False).digests["md5"] == [b"/bin/changed"]
 
 
 def test_executables_and_what_no_package_owns_are_asked_after() -> None:
-    chosen = select(SEEN, PACKAGES, full=False)
+    chosen = select(owned(SEEN, PACKAGES), full=False)
     assert chosen.executables == [b"/bin/changed", b"/bin/stranger", b"/srv/data/tool"]
     assert len(chosen.others) == len(set(chosen.others))
     assert {b"/etc/socket", b"/srv/data/tool", b"/srv"} <= set(chosen.others)
@@ -148,7 +154,7 @@ def test_there_is_an_end_to_what_is_asked_after_and_it_is_told(monkeypatch: pyte
         program(b"srv/x/y"),
         leaf(b"srv/x/z", b"f755 0 0"),
     )
-    chosen = select(snapshot(files=many), Ownership([], {}), full=False)
+    chosen = select(owned(snapshot(files=many), Ownership([], {})), full=False)
     assert len(chosen.others) == 3
     assert chosen.left_out == many.entries - 3
     assert chosen.executables == [b"/srv/x/y"]  # wanted wherever they are, for it may be a program

@@ -197,7 +197,7 @@ def test_a_quadratic_parser_is_caught() -> None:
                 seen.append(line)
         return Parsed()
 
-    large = 64 << 10
+    large = 24 << 10
     case = Case("s", ("p",), quadratic, {"p": ProbeResult("p", Outcome.OK)})
     assert _steep(case, _numbers, large, FLOOR)
     assert not _steep(case, _alike, large, FLOOR)

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.tree import Record, TreeBuilder, children, descend, listing, walk
+from driftscan.model.tree import Record, TreeBuilder, children, descend, runs, walk
 
 NAMES = st.binary(min_size=1, max_size=6).filter(
     lambda name: not set(name) & {0, ord("/")} and name not in {b".", b".."}
@@ -93,16 +93,28 @@ def test_no_name_or_target_of_a_host_passes_for_a_digest() -> None:
     assert children(built.objects[built.tree], "tree") == []
 
 
-def test_listing_shows_one_object() -> None:
-    tree = {
-        b"a": {b"b": {b"c": (b"f644", b"")}, b"l": (b"l777", b"t")},
-        b"big": {b"%d" % n: (b"f600", b"") for n in range(99)},
-    }
+ODD = st.sampled_from([b"d755 0 0", b"0" * 64, b">x", b"f644 0 0", b" ", b"l777"])  # what else stands in an object
+ODD_LEAF = st.tuples(st.sampled_from([b"f644", b"l777"]), ODD)
+ODD_TREES = st.recursive(
+    st.dictionaries(ODD, ODD_LEAF, max_size=4), lambda below: st.dictionaries(ODD, ODD_LEAF | below, max_size=4)
+)
+
+
+@given(ODD_TREES | TREES, st.integers(0, 99))
+def test_runs_show_what_a_walk_shows(tree: dict, many: int) -> None:
+    tree |= {b"many": {b"%d" % number: (b"f600", b"") for number in range(many)}}
     built = build([ROOT, *records(tree)]).finish()
-    seen = {path: child for path, _, child in listing(built.objects[built.tree], b"/top")}
-    assert list(seen) == [b"/top/a", b"/top/a/b", b"/top/a/b/c", b"/top/a/l", b"/top/big"]
-    assert seen.pop(b"/top/big").hex()
-    assert set(seen.values()) == {b""}
+    seen: list[tuple[bytes, bytes]] = []
+    waiting = [(b"", built.tree.hex().encode())]
+    while waiting:
+        path, name = waiting.pop()
+        for run in runs(built.objects[bytes.fromhex(name.decode())], path):
+            seen += ((b"%s/%s" % (run.path, name), meta) for name, meta in zip(run.names, run.metas, strict=True))
+            if run.child is not None:
+                seen.append((run.child[0], b"d"))
+                waiting += [run.child] if run.child[1] else []
+    walked = [(one.path, b"d" if one.kind == "d" else one.meta) for one in walk(built.objects, built.tree, built.stats)]
+    assert sorted(seen) == sorted(walked)
 
 
 def test_descend_opens_only_what_lies_on_the_way() -> None:

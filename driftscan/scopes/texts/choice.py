@@ -1,17 +1,17 @@
 """Which files of a host are worth reading: configuration and scripts that no package owns, or that were changed."""
 
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterator
 from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
-from driftscan.model.manifest import PackagedFile
+from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import EXECUTABLE, Entry, walk
+from driftscan.model.tree import EXECUTABLE, Entry, Run, runs
 from driftscan.scopes._follow import other_roots
 from driftscan.scopes.base import Change
 from driftscan.scopes.texts.secret_files import is_example, names_secret
@@ -47,8 +47,8 @@ _PASSED = re.compile(
     rb"|NetworkManager|cloud|pam|lxc|lxd|incus|machines|kubelet|etcd)(?:/|$)"
 )
 _DATA = re.compile(
-    rb"\.(?:log|gz|xz|bz2|zst|lz4|zip|tar|tgz|7z|jar|war|class|pyc|pyo|so|o|a|ko|whl|egg|deb|rpm|jpe?g|png|gif|ico|svg"
-    rb"|webp|woff2?|ttf|eot|otf|pdf|html?|csv|tsv|mp[34]|db|sqlite3?|db-(?:wal|shm|journal)|mo|po|map|min\.js|css|swp|pid|lock|gpg|pem"
+    rb"\.(?:log|gz|xz|bz\d|zst|lz\d|zip|tar|tgz|\dz|jar|war|class|pyc|pyo|so|o|a|ko|whl|egg|deb|rpm|jpe?g|png|gif|ico|svg"
+    rb"|webp|woff\d?|ttf|eot|otf|pdf|html?|csv|tsv|mp\d|db|sqlite\d?|db-(?:wal|shm|journal)|mo|po|map|min\.js|css|swp|pid|lock|gpg|pem"
     rb"|crt|cer|der|csr|crl|pub)(?:\.\d+)?$"
 )
 _CONFIGURATION = re.compile(
@@ -58,6 +58,7 @@ _CONFIGURATION = re.compile(
 )
 _REGULAR = ord("f")
 _VENV = b"pyvenv.cfg"
+_OF_EACH_VENV = (b"activate", b"pip", b"easy_install")
 _VENVS = Sought(frozenset({_VENV}))
 _CHECKOUT = (b".git", b".hg", b".svn", b".bzr")
 _GIT_CONFIG = b"/.git/config"
@@ -74,7 +75,15 @@ class Wanted(NamedTuple):
     digest: str
 
 
-_Candidate = tuple[tuple[int, int], Wanted]  # how much it matters, least is most; the file
+class _Candidate(NamedTuple):
+    """A file that may be read; they sort by how much they matter, least is most."""
+
+    order: tuple[int, int]
+    path: bytes
+    meta: bytes
+    stats: bytes
+    digest: str
+    place: bytes
 
 
 class Choice(NamedTuple):
@@ -86,45 +95,53 @@ class Choice(NamedTuple):
 
 def choose(snapshot: Snapshot) -> Choice:
     """Choose the files of `snapshot` whose content is read."""
-    ownership = snapshot.ownership or Ownership((), snapshot.links)
-    venvs = {entry.path.rpartition(b"/")[0] for entry in snapshot.search.named(*_VENVS)}
+    if not snapshot.tree:
+        return Choice([], Counter())
     wanted, size = list[Wanted](), 0
-    taken, left = Counter[bytes](), Counter[bytes]()
-    for _, one in _foremost(_candidates(snapshot, ownership), left):
-        if _made_by_venv(one.entry.path, venvs):
-            continue
-        place = _place(one.entry.path)
-        if len(wanted) < _FILES and size + one.entry.size <= _BYTES and (taken[place] < _EACH or place == b"/etc"):
-            wanted.append(one)
-            size += one.entry.size
+    taken, found = Counter[bytes](), _Foremost()
+    _texts(snapshot, found)
+    for one in sorted(found):
+        entry, place = Entry(one.path, one.meta, one.stats, b""), one.place
+        if len(wanted) < _FILES and size + entry.size <= _BYTES and (taken[place] < _EACH or place == b"/etc"):
+            wanted.append(Wanted(entry, one.digest))
+            size += entry.size
             taken[place] += 1
         else:
-            left[place] += 1
-    return Choice(wanted, left)
+            found.left[place] += 1
+    return Choice(wanted, found.left)
 
 
-def _foremost(candidates: Iterable[_Candidate], left: Counter[bytes]) -> list[_Candidate]:
-    """Return the candidates in order; of a place with far more than are read only the first, the others are `left`."""
-    by_place: dict[bytes, list[_Candidate]] = {}
-    for one in candidates:
-        place = _place(one[1].entry.path)
-        here = by_place.setdefault(place, [])
+class _Foremost:
+    """The candidates; of a place with far more than are read only the first are kept, the others are `left`."""
+
+    def __init__(self) -> None:
+        self.left = Counter[bytes]()
+        self._by_place: dict[bytes, list[_Candidate]] = defaultdict(list)
+        self._last: dict[bytes, tuple[tuple[int, int], bytes]] = {}
+
+    def __iter__(self) -> Iterator[_Candidate]:
+        return (one for here in self._by_place.values() for one in here)
+
+    def add(self, one: _Candidate) -> None:
+        """Take a candidate, if it can be one of the first."""
+        place = one.place
+        if place in self._last and one[:2] > self._last[place]:
+            self.left[place] += 1
+            return
+        here = self._by_place[place]
         here.append(one)
         if len(here) > 8 * _EACH and place != b"/etc":
-            here.sort(key=_order)
-            left[place] += len(here) - 4 * _EACH
+            here.sort()
+            self.left[place] += len(here) - 4 * _EACH
             del here[4 * _EACH :]
-    return sorted((one for here in by_place.values() for one in here), key=_order)
+            self._last[place] = here[-1].order, here[-1].path
 
 
-def _order(one: _Candidate) -> tuple[tuple[int, int], bytes]:
-    return one[0], one[1].entry.path
-
-
-def _place(path: bytes) -> bytes:
-    """Return the home, the application or the top directory that `path` belongs to."""
-    match = _PLACE.match(path)
-    return match[0][:-1] if match else path[: path.find(b"/", 1)]
+def _place(directory: bytes) -> bytes:
+    """Return the home, the application or the top directory that what is in `directory` belongs to."""
+    inside = directory + b"/"
+    match = _PLACE.match(inside)
+    return match[0][:-1] if match else inside[: inside.find(b"/", 1)]
 
 
 def in_home(path: bytes) -> bool:
@@ -132,44 +149,63 @@ def in_home(path: bytes) -> bool:
     return _HOME.match(path) is not None
 
 
-def _candidates(snapshot: Snapshot, ownership: Ownership) -> Iterator[_Candidate]:
-    if not snapshot.tree:
-        return
+def _texts(snapshot: Snapshot, found: _Foremost) -> None:
+    """Give `found` every file of `snapshot` that may be read."""
+    rooms = _Rooms(snapshot)
+    for entry, owned in snapshot.unpackaged.entries:
+        directory, _, name = entry.path.rpartition(b"/")
+        room = rooms[directory] if entry.meta[0] == _REGULAR else None
+        if room is not None:
+            rank, digest = (room.rank(name, entry.meta), "") if owned is None else _changed(entry, *owned)
+            if rank is not None and room.takes(name, entry.meta):
+                order = rank, entry.path.count(b"/")
+                found.add(_Candidate(order, entry.path, entry.meta, entry.stats, digest, room.place))
+    waiting = snapshot.unpackaged.foreign[::-1]
+    while waiting:
+        top, child = waiting.pop()
+        below = []
+        for run in () if rooms.closed(top) else runs(snapshot.objects[bytes.fromhex(child.decode())], top):
+            if run.child is not None and run.child[1]:
+                below.append(run.child)
+            if run.names and (room := rooms[run.path]) is not None:
+                room.choose(run, found)
+        waiting += reversed(below)  # the first of them next: what comes late in a full place is soon done with
 
-    others = other_roots(snapshot)
-    checkouts, caches = _marked(snapshot)
-    get = ownership.get
-    here, place = b"", _CLOSED
 
-    def enter(path: bytes, _child: bytes) -> bool:
-        if path in caches or (path + b"/").startswith(others):
-            return False
-        return path.endswith(b"/.git") or not _PASSED.search(path)
+class _Rooms:
+    """What a snapshot says of a directory as a whole; paths of one directory come together."""
 
-    def wanted(_name: bytes, meta: bytes, _stats: bytes) -> bool:
-        return meta[0] == _REGULAR
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._others = other_roots(snapshot)
+        self._checkouts, self._caches, self._venvs = _marked(snapshot)
+        self._last: tuple[bytes, _Room | None] = b"", None
 
-    for entry in walk(snapshot.objects, snapshot.tree, snapshot.stats, enter, wanted):
-        path, digest = entry.path, ""
-        directory, _, name = path.rpartition(b"/")
-        if directory != here:
-            here, place = directory, _place_of(directory, checkouts)
-        owned = get(path)
-        if owned is None:
-            rank = place.rank(name, entry.meta)
-        elif entry.ctime > owned[0].unpacked:  # few are left
-            packaged = PackagedFile.decode(owned[1])
-            config, digest = packaged.kind == "config", packaged.digest
-            changed = _is_younger(entry.ctime, owned[0].unpacked, config=config)
-            rank = 0 if changed and (digest or config) else None
-        else:
-            rank = None
-        if rank is None or not 0 < entry.size <= (SIZE_LIMIT if path.startswith(b"/etc/") else _ELSEWHERE):
-            continue
-        if path.startswith(others) or _marked_above(path, caches):
-            continue
-        if not _PASSED.search(path) or path.endswith(_GIT_CONFIG):
-            yield (rank, path.count(b"/")), Wanted(entry, digest)
+    def closed(self, directory: bytes) -> bool:
+        """Whether nothing at or below `directory` is read."""
+        inside = directory + b"/"
+        if directory.endswith(b"/.git"):
+            inside = directory[: -len(b".git")]
+        passed = _PASSED.search(inside) is not None
+        return passed or inside.startswith(self._others) or _marked_above(inside, self._caches) is not None
+
+    def __getitem__(self, directory: bytes) -> "_Room | None":
+        """Return how much the files in `directory` matter; None where none of them is read."""
+        if directory != self._last[0]:
+            room = None if self.closed(directory) else _room_of(directory, self._checkouts)
+            if room is not None:
+                above, _, last = directory.rpartition(b"/")
+                environment = last == b"bin" and above in self._venvs
+                room = room._replace(environment=environment, place=_place(directory))
+            self._last = directory, room
+        return self._last[1]
+
+
+def _changed(entry: Entry, manifest: Manifest, packaged: bytes) -> tuple[int | None, str]:
+    """Return the rank of a packaged file, None where it is as it was brought, and its digest then."""
+    brought = PackagedFile.decode(packaged)
+    config = brought.kind == "config"
+    changed = _is_younger(entry.ctime, manifest.unpacked, config=config)
+    return (0 if changed and (brought.digest or config) else None), brought.digest
 
 
 def _is_younger(ctime: float, unpacked: float, *, config: bool) -> bool:
@@ -185,25 +221,18 @@ def concerns(change: Change, ownership: Ownership) -> bool:
     if not change.is_file or (_PASSED.search(path) and not path.endswith(_GIT_CONFIG)):
         return False
     named = _CONFIGURATION.search(change.name) is not None or names_secret(change.name)
-    place = _place_of(path.rpartition(b"/")[0], ())
+    place = _room_of(path.rpartition(b"/")[0], ())
     ranked = any(entry is not None and place.rank(change.name, entry.meta) is not None for entry in change[1:])
     return named or path in ownership or ranked
 
 
-def _made_by_venv(path: bytes, venvs: set[bytes]) -> bool:
-    """Whether `path` is a script that is in every environment of Python."""
-    directory, _, name = path.rpartition(b"/")
-    above, _, last = directory.rpartition(b"/")
-    return above in venvs and last == b"bin" and name.lower().startswith((b"activate", b"pip", b"easy_install"))
-
-
-def _marked(snapshot: Snapshot) -> tuple[set[bytes], set[bytes]]:
-    """Return the directories that are checkouts, and those that say that they are caches."""
+def _marked(snapshot: Snapshot) -> tuple[set[bytes], set[bytes], set[bytes]]:
+    """Return the directories that are checkouts, those that say that they are caches, and environments of Python."""
     checkouts, caches = set[bytes](), set[bytes]()
     for entry in snapshot.search.named(*_MARKS):
         directory, _, name = entry.path.rpartition(b"/")
         (caches if name == _CACHE else checkouts).add(directory)
-    return checkouts, caches
+    return checkouts, caches, {entry.path.rpartition(b"/")[0] for entry in snapshot.search.named(*_VENVS)}
 
 
 class _Kind(Enum):
@@ -211,34 +240,52 @@ class _Kind(Enum):
 
     KEY = auto()
     DATA = auto()
-    CONFIGURATION = auto()
+    NAMED = auto()  # as configuration is
+    SECRET = auto()  # as a whole
     OTHER = auto()
+
+
+_KEY, _MERE_DATA, _NAMED, _SECRET, _OTHER = _Kind  # asked for each file of a host, where an attribute takes its time
 
 
 def _whole_name(name: bytes) -> _Kind:
     """Return what `name` says, all of it."""
     if _KEYS.search(name):
-        return _Kind.KEY
-    if _DATA.search(name):
-        return _Kind.DATA
-    return _Kind.CONFIGURATION if _CONFIGURATION.search(name) else _Kind.OTHER
+        return _KEY
+    if _DATA.search(name) or _PASSED.search(b"/" + name):
+        return _MERE_DATA
+    if _CONFIGURATION.search(name):
+        return _NAMED
+    return _SECRET if names_secret(name) else _OTHER
 
 
-_by_ending = lru_cache(4096)(_whole_name)
+@lru_cache(4096)
+def _by_ending(ending: bytes) -> _Kind:
+    return _whole_name(b"_" + ending)
+
+
+_by_shape = lru_cache(1 << 15)(_whole_name)
+_SHAPE = bytes.maketrans(b"123456789", b"0" * 9)
 
 
 def _kind(name: bytes) -> _Kind:
-    """Return what `name` says; most say it by their ending, and there are few endings."""
-    kind = _by_ending(b"_" + name[at:]) if (at := name.rfind(b".")) > 0 else _Kind.OTHER
-    return _whole_name(name) if kind is _Kind.OTHER else kind
+    """Return what `name` says; most say it by their ending, or are like another but for the digits in them."""
+    at = name.rfind(b".")
+    if at > 0:
+        kind = _by_ending(name[at:])
+        if kind is not _OTHER and kind is not _SECRET:
+            return kind
+    return _by_shape(name.translate(_SHAPE))
 
 
-class _Place(NamedTuple):
+class _Room(NamedTuple):
     """How much a directory's files matter that no package owns, 0 most, None where they are not read at all.
 
     `named` is the rank of configuration by its name, `program` that of what may be executed, `other` that of the rest,
     `key` that of what is called as keys are. `checkout` is the checkout around it, whose examples are passed over.
-    Without `programs` what may be executed is none of it.
+    Without `programs` what may be executed is none of it; in an `environment` of Python are scripts that each one has;
+    of `git`'s own directory only the configuration is read. `place` is what the directory belongs to, `largest` the most
+    bytes of a file; where it is `anchored`, some names are passed over in there alone.
     """
 
     named: int | None = None
@@ -248,35 +295,59 @@ class _Place(NamedTuple):
     checkout: bytes | None = None
     path: bytes = b""
     programs: bool = True
+    environment: bool = False
+    git: bool = False
+    largest: int = _ELSEWHERE
+    anchored: bool = True
+    place: bytes = b""
+
+    def choose(self, run: Run, found: _Foremost) -> None:
+        """Give `found` what may be read of a run of this directory's files, none of which a package owns."""
+        depth = run.path.count(b"/") + 1
+        for name, meta in zip(run.names, run.metas, strict=True):
+            rank = self.rank(name, meta) if meta[0] == _REGULAR else None
+            if rank is not None and self.takes(name, meta):
+                found.add(_Candidate((rank, depth), b"%s/%s" % (run.path, name), meta, b"", "", self.place))
+
+    def takes(self, name: bytes, meta: bytes) -> bool:
+        """Whether a file is small enough to be configuration, and none that others keep for themselves by its path."""
+        if not 0 < int(meta.split(b" ", 4)[3]) <= self.largest:
+            return False
+        return not self.anchored or self.git or not _PASSED.search(b"%s/%s" % (self.path, name))
 
     def rank(self, name: bytes, meta: bytes) -> int | None:
         """Return the rank of the file `name`, whose entry has `meta`."""
         if self.key is None:  # the system's own
             return self.program if self.program is not None and EXECUTABLE.match(meta) else None
-        kind = _kind(name)
-        if kind is _Kind.KEY:
-            return self.key
-        if self.path.endswith(b"/.git"):
+        if self.git:
             return 1 if name == b"config" else None  # where the addresses are
-        if kind is _Kind.DATA or (self.named is None and self.program is None and self.other is None):
+        kind = _kind(name)
+        if kind is _MERE_DATA:
             return None
-        if kind is _Kind.OTHER and not names_secret(name):
+        if kind is _KEY:
+            return self.key
+        if self.environment and name.lower().startswith(_OF_EACH_VENV):
+            return None
+        if kind is _OTHER:
             return self.program if self.program != self.other and EXECUTABLE.match(meta) else self.other
         if self.checkout is not None and is_example(b"%s/%s" % (self.path[len(self.checkout) :], name)):
             return None
         return self.named if self.programs or not EXECUTABLE.match(meta) else None
 
 
-_CLOSED = _Place()
-
-
-def _place_of(directory: bytes, checkouts: Container[bytes]) -> _Place:
+def _room_of(directory: bytes, checkouts: Container[bytes]) -> _Room:
     """Return how much the files in `directory` matter."""
     inside, depth = directory + b"/", directory.count(b"/") + 1
     if inside.startswith((b"/usr/", b"/bin/", b"/sbin/", b"/lib")) and not inside.startswith(b"/usr/local/"):
-        return _Place(program=0)
+        return _Room(program=0, path=directory)
     etc, home = inside.startswith(b"/etc/"), in_home(inside)
-    closed = _Place(key=0 if etc else 1, path=directory)
+    closed = _Room(
+        key=0 if etc else 1,
+        path=directory,
+        git=directory.endswith(b"/.git"),
+        largest=SIZE_LIMIT if etc else _ELSEWHERE,
+        anchored=inside.startswith((b"/etc/", b"/usr/", b"/var/")),
+    )
     if home and depth - (1 if inside.startswith(b"/root/") else 2) > _HOME_DEPTH:
         return closed
     above = _marked_above(inside, checkouts)
