@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -182,6 +183,9 @@ def _finish(walking: "Future[None]", link: Link, wish: Wish, tree: Tree, watch: 
         _walk(link, wish, tree, watch)
     elif error is not None:
         raise error
+    elif not tree.begun:
+        with suppress(TransportError):  # which is told of each walk already
+            _walk(link, wish, tree, watch)
 
 
 def _walk(link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> None:
@@ -192,7 +196,7 @@ def _walk(link: Link, wish: Wish, tree: Tree, watch: Callable[[str], None]) -> N
         return
     tree.plan = survey.plan(shown.stdout, link.transport.root.encode("utf-8", "surrogateescape"))
     separator = secrets.token_hex(8)
-    tasks = []
+    tasks, tree.readers = [], []
     for step in tree.plan.walks:
         reader = survey.Survey(tree.builder, step, "" if tree.plan.gnu else separator)
         tree.readers.append(reader)

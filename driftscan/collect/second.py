@@ -15,6 +15,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import TreeBuilder
 from driftscan.scopes._places import systems
 from driftscan.scopes.base import Parsed, Probe, Scope
+from driftscan.scopes.files import MOUNTS
 
 _FILES = "files"
 Follows = Mapping[str, tuple[Sequence[Probe], Parsed | None]]  # scope -> what it runs, what it keeps (None: nothing)
@@ -32,6 +33,12 @@ class Tree:
     chosen: selection.Selection | None = None
     before: Snapshot | None = None
     known: reuse.Known | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether any walk had its chance, or there is nothing to walk."""
+        walks = [result for (_, name), result in self.results.items() if name != MOUNTS.name]
+        return not walks or not all(result.detail.startswith(NOT_RUN) for result in walks)
 
     @property
     def whole(self) -> bool:

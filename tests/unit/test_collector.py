@@ -1,6 +1,7 @@
 """The collector on a recorded host: what a refused session costs."""
 
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,23 +16,30 @@ STOCK = Path(__file__).parents[1] / "recordings" / "stock"
 
 
 class Refusing(Replay):
-    """A host that refuses the first session which a lane asks for, as sshd does with MaxSessions 1."""
+    """A host that refuses some sessions by the number in its lane, as sshd does with MaxSessions 1."""
 
-    def __init__(self, lanes: set[str]) -> None:
+    def __init__(self, refused: set[tuple[str, int]]) -> None:
         super().__init__(STOCK)
-        self._lanes = lanes
+        self._refused = refused
+        self._asked = Counter[str]()
 
     def open(self, command: str, *, tty: bool = False) -> Channel:
         lane = threading.current_thread().name.partition("_")[0]
-        if lane in self._lanes:
-            self._lanes.discard(lane)
+        self._asked[lane] += 1
+        if (lane, self._asked[lane]) in self._refused:
+            self._refused.discard((lane, self._asked[lane]))
             raise TransportError("no more sessions")
         return super().open(command, tty=tty)
 
 
-@pytest.mark.parametrize("lanes", [set(), {"survey"}, {"hashing"}, {"MainThread"}, {"survey", "hashing"}])
-def test_one_session_at_a_time_is_enough(lanes: set[str]) -> None:
-    snapshot = collect("stock", Link(Refusing(lanes), Privilege()), Wish())
+FIRST, WALK, FILES, SMALL = ("survey", 1), ("survey", 2), ("files", 1), ("MainThread", 1)
+
+
+@pytest.mark.parametrize("refused", [(), (FIRST,), (WALK,), (FILES,), (SMALL,), (FIRST, FILES), (WALK, FILES)])
+def test_one_session_at_a_time_is_enough(refused: tuple[tuple[str, int], ...]) -> None:
+    left = set(refused)
+    snapshot = collect("stock", Link(Refusing(left), Privilege()), Wish())
+    assert not left
     assert snapshot.complete, [coverage for coverage in snapshot.coverage.values() if coverage.gaps]
     assert snapshot.files > 10_000
 
