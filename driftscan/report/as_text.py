@@ -1,5 +1,6 @@
 """The format `text`: an audit that a person reads in five minutes, and what differs on hosts."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -30,6 +31,8 @@ _FACES = (
 _BEFORE = {"boot time": "up since ", "kernel release": "kernel "}
 _VALUES = 4  # values of a finding's evidence
 _LENGTH = 60  # characters of one
+_NAMED = 5  # paths that are named of those that a scope could not see; the others are counted
+_COUNTED = re.compile(r" and (\d+) more$")
 
 
 def audit(report: Audit, width: int) -> Iterable[str]:
@@ -192,14 +195,29 @@ def _blind_spots(report: Audit) -> Iterable[str]:
     absent = [name for name, coverage in covered if coverage.outcome is Outcome.ABSENT]
     if absent:
         yield f"the host has none: {', '.join(absent)}"
+    of: dict[str, list[str]] = {}  # what several scopes say is said once
     for name, coverage in covered:
-        yield from (f"{name}: {gap}" for gap in coverage.gaps)
-        yield from (f"{name}: {note}" for note in coverage.notes)
+        for word in (*coverage.gaps, *coverage.notes):
+            of.setdefault(word, []).append(name)
+    shortened = [names[0] for word, names in of.items() if _brief(word) != word]
+    yield from (f"{', '.join(names)}: {_brief(word)}" for word, names in of.items())
+    if shortened:
+        yield f"named in full by: {_command(report, 'show', shortened[0])}"
     by_lack: dict[str, list[str]] = {}
     for rule, lacks in sorted(report.judgement.unjudged.items()):
         by_lack.setdefault(", ".join(lacks), []).append(rule)
     for missing, silent in sorted(by_lack.items()):
         yield f"could not be judged, {missing} not seen or not there: {', '.join(silent)}"
+
+
+def _brief(gap: str) -> str:
+    """Return what a scope did not see with the first of its paths, the others counted."""
+    first, *more = gap.split(", ")
+    if len(more) <= _NAMED + 2:
+        return gap
+    counted = _COUNTED.search(gap)
+    left = len(more) - _NAMED + (int(counted[1]) if counted else 0)
+    return f"{', '.join([first, *more[:_NAMED]])} and {left:,} more"
 
 
 def _next(report: Audit, width: int) -> Iterable[str]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,22 @@ def test_what_was_not_seen_is_said() -> None:
     assert "Coverage: NOT COMPLETE" in told
     assert "not looked at: sockets" in told
     assert "could not be judged, processes not seen or not there: " in told
+
+
+def test_what_several_scopes_could_not_see_is_said_once_and_of_many_paths_the_first_are_named() -> None:
+    seen = snapshot(outcomes=dict.fromkeys(("files", "symlinks", "state"), Outcome.DENIED))
+    paths = [f"/closed/{number}" for number in range(30)]
+    for scope, gaps in {
+        "files": (f"walk /: denied, {', '.join(paths)} and 12 more", "acl: denied, /a, /b"),
+        "symlinks": (f"walk /: denied, {', '.join(paths)} and 12 more",),
+        "state": ("files: denied",),
+    }.items():
+        seen = replace(seen, coverage={**seen.coverage, scope: replace(seen.coverage[scope], gaps=gaps)})
+    told = " ".join(text(seen).split())
+    first = ", ".join(paths[:5])
+    assert told.count("/closed/0") == 1
+    assert f"files, symlinks: walk /: denied, {first} and 37 more files: acl: denied, /a, /b" in told
+    assert f"state: files: denied named in full by: driftscan show {seen.host} files" in told
 
 
 def test_the_share_that_is_explained_stands_at_the_top() -> None:
