@@ -44,7 +44,9 @@ def suspects(text: str) -> Iterator[Line]:
     # Between newlines every line looks the same; and no letter may become two, that places stay what they are.
     low = "\n" + text.replace("\u0130", "i").lower() + "\n"
     found: dict[int, int] = {}
-    for search, needs in _searches():
+    for rare, search, needs in _searches():
+        if rare not in low:  # most are not in a short text, and this is said at once
+            continue
         at = 0
         while (hit := search(low, at)) >= 0:
             start, at = low.rfind("\n", 0, hit + 1), low.find("\n", hit + 1)
@@ -80,8 +82,11 @@ def _named(low: str, anyhow: set[int]) -> Iterator[int]:
 
 
 @cache
-def _searches() -> Sequence[tuple[_Search, Sequence[tuple[_Search, int]]]]:
-    """Return each search of a text, with what is then to be found in the line, and for whom that speaks, as bits."""
+def _searches() -> Sequence[tuple[str, _Search, Sequence[tuple[_Search, int]]]]:
+    """Return what each search of a text begins with ("" where that is no character), the search, what follows a hit.
+
+    That is what is then to be found in the line, and for whom that speaks, as bits.
+    """
     bits: dict[str, int] = {OPTION_BEGINS: _COMMAND, "pass:": _COMMAND, "</": _MARKUP}
     for number, rule in enumerate(_RULES):
         for need in rule.needs:
@@ -99,7 +104,13 @@ def _searches() -> Sequence[tuple[_Search, Sequence[tuple[_Search, int]]]]:
             rare, tail = re.escape(one), rf"(?<={re.escape(before + one)}){re.escape(after)}"
         tails.setdefault(rare, []).append(tail)
         there.setdefault(rare, []).append((_search(re.compile(expression)), speaks))
-    return [(_search(re.compile(f"{rare}(?:{'|'.join(tails[rare])})")), there[rare]) for rare in tails]
+    return [(_literal(rare), _search(re.compile(f"{rare}(?:{'|'.join(tails[rare])})")), there[rare]) for rare in tails]
+
+
+def _literal(expression: str) -> str:
+    """Return the character that an expression of one character stands for, "" where it stands for several."""
+    char = expression[-1]
+    return char if re.escape(char) == expression else ""
 
 
 def _search(pattern: re.Pattern[str]) -> _Search:
