@@ -1,8 +1,9 @@
 """`driftscan nightly`: scan all hosts, compare, report, notify, prune: made for cron."""
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,6 +12,10 @@ from driftscan.cli.audit import FailOn
 from driftscan.cli.baselines import Baselines
 from driftscan.cli.options import Shared, shared
 from driftscan.cli.scan import Full, Jobs, Targets
+from driftscan.errors import ExitCode
+
+if TYPE_CHECKING:
+    from driftscan.cli.night.plan import Plan
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -25,9 +30,17 @@ class _Nightly(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+@dataclass
+class _Meant:
+    """The object of a context in which nothing is run: what the options mean is only told."""
+
+    plan: "Plan | None" = None
+
+
 @shared
 def run(
     shared: Shared,
+    context: typer.Context,
     targets: Targets = None,
     baselines: Baselines = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="Exit with 4 for drift of this severity or higher.")] = (
@@ -87,6 +100,9 @@ def run(
         verify_full=verify_full, jobs=jobs, host_timeout=host_timeout, time_limit=time_limit, jitter=jitter,
         again=again, report=report, prometheus=prometheus, notify=notify, heartbeat=heartbeat, keep=keep,
     )  # fmt: skip
+    if isinstance(context.obj, _Meant):
+        context.obj.plan = wanted
+        return ExitCode.OK
     with alone(shared.db):
         try:
             with night.terminable():
@@ -112,19 +128,20 @@ def install(
     force: Annotated[bool, typer.Option("--force", help="Write over files that say something else.")] = False,
 ) -> int:
     """Print, or write here, a systemd service and timer (or a line for cron); other options are those of the run."""
-    from dataclasses import fields
-
     from driftscan.cli.night import install as files
-    from driftscan.cli.night import plan, words
+    from driftscan.cli.night import words
     from driftscan.cli.night.units import Job
     from driftscan.errors import UsageError
 
     if write and cron and user:
         raise UsageError("a user's crontab is not a file to be written", hint="leave out --write, and use crontab -e")
-    night = context.parent.command.commands["run"].make_context("driftscan nightly", list(context.args))  # type: ignore[union-attr]
-    said = dict(night.params)
-    shared = Shared(**{field.name: said.pop(field.name) for field in fields(Shared)})
-    wanted = plan.planned(shared, **said)
+    meant = _Meant()
+    night = context.parent.command.commands["run"].make_context("nightly", list(context.args), obj=meant)  # type: ignore[union-attr]
+    with night:
+        night.command.invoke(night)
+    wanted = meant.plan
+    if wanted is None:
+        raise AssertionError
     hour, minute = words.time_of_day(at)
     delay = words.seconds("--jitter", jitter)
     arguments, secrets = files.words(night)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from driftscan.collect.survey import Survey, Walk, plan
 from driftscan.model.directories import Directories
-from driftscan.model.tree import Built, TreeBuilder, children, descend, listing, walk
+from driftscan.model.tree import Built, TreeBuilder, children, descend, runs, walk
 from tests.fuzz.target import Target, pieces
 from tests.unit.handmade import leaf, tree
 
@@ -19,7 +19,7 @@ def _read(built: Built) -> None:
     todo = [built.tree]
     while todo:
         data = built.objects[todo.pop()]
-        list(listing(data, b""))
+        list(runs(data, b""))
         todo += children(data, "tree")
     for entry in found[:20]:
         assert entry.path.startswith(b"/")

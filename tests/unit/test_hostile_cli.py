@@ -196,7 +196,7 @@ def test_a_path_that_was_typed_in_no_utf_8_is_an_answer(directory: Path, capsys:
         ["blame", "fuzz1", "/caf\udce9"],
         ["show", "fuzz1", "files", "/\udce9"],
     ):
-        assert run(command) in {0, 1}
+        assert run(command) in {0, 1, 3}  # not all scopes of such a host were seen
         told = capsys.readouterr()
         terminal(told.out + told.err)
         assert not re.search("Traceback", told.err)

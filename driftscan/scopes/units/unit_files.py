@@ -20,6 +20,8 @@ TIMER_SETTINGS = (
     "OnClockChange", "OnTimezoneChange",
 )  # fmt: skip
 
+_FLEETING = "/run/systemd/transient/"
+
 
 @dataclass(frozen=True, slots=True)
 class UnitFile:
@@ -62,10 +64,15 @@ def unit_files(results: Mapping[str, ProbeResult]) -> UnitFiles:
     entries, strange = parse_listing(results[LISTING.name].stdout)
     bodies = parse_contents(results[CONTENTS.name]) if CONTENTS.name in results else {}
     units = _Resolver(entries, bodies).units()
-    hidden = sum(1 for entry in entries if entry.link is None and not entry.empty and entry.path not in bodies)
+    hidden = sum(1 for entry in entries if entry.link is None and not entry.empty and not _shown(entry.path, bodies))
     if CONTENTS.name not in results or results[CONTENTS.name].outcome is not Outcome.OK:
         hidden = 0
     return UnitFiles(units, hidden, f"{strange} entries of unit directories not understood" if strange else "")
+
+
+def _shown(path: str, bodies: Mapping[str, list[str]]) -> bool:
+    """Whether a file that was listed was read, or had gone by then: what systemd puts there anybody may read."""
+    return path in bodies or path.startswith(_FLEETING)
 
 
 def parse_settings(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -144,7 +151,7 @@ class _Resolver:
         dropins = self._dropin_paths(name)
         settings = self._settings(entry.path, dropins)
         state = self._state(name, rank, entry, settings)
-        readable = entry.path in self._bodies
+        readable = _shown(entry.path, self._bodies)
         return UnitFile(name, kind_of(name), state, entry.path, None, dropins, settings, wanted_by, readable)
 
     def _fragment(self, name: str) -> tuple[int, Entry | None]:
