@@ -22,7 +22,8 @@ from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record, TreeBuilder, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import Record, TreeBuilder
 from driftscan.scopes.base import scopes
 from driftscan.store import Store
 

@@ -24,7 +24,8 @@ from driftscan.drift.compare import compare
 from driftscan.model.item import Item
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Entry, Record, TreeBuilder, walk
+from driftscan.model.tree import Entry, walk
+from driftscan.model.treebuilder import Record, TreeBuilder
 from driftscan.store import Store
 
 _TWINS, _STORED = 50, 3

@@ -19,7 +19,7 @@ from driftscan.model.garbage import no_garbage_collection
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.scopes.base import Parsed, Probe, Scope, scopes
 from driftscan.scopes.files import MOUNTS
 from driftscan.transport.base import CommandTimeout

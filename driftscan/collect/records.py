@@ -7,7 +7,7 @@ where something is strange.
 import re
 from collections.abc import Sequence
 
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 
 _META = rb"[fdlpsbcDU][0-7]{1,5} [0-9]{1,20} [0-9]{1,20} [0-9]{1,20} -?[0-9]{1,20}(?:\.[0-9]{0,20})?"
 _STATS = rb"-?[0-9]{1,20}(?:\.[0-9]{0,20})? [0-9]{1,20} [0-9]{1,20}"

@@ -14,6 +14,7 @@ from driftscan.model.opened import Roots, opened
 from driftscan.model.outcome import ProbeResult
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
+from driftscan.model.tree import REGULAR
 from driftscan.scopes.base import Change, Probe, Since
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ RULES = 3  # of what is looked at a second time: a new number, and everything is
 MARK = "/"  # key of the item of `files` that keeps, beside itself and for one night, how it was looked at
 _GRACE = 2.0  # seconds: a file changed so shortly before it was read may change again within the same tick of its clock
 _MOST = 2000  # paths that are kept to be looked at again
-_REGULAR = ord("f")
 
 # Who looks, and the host's clock before anything is looked at. A recording may lack it: then nothing is reused.
 LOOKER = Probe("looker", "id -u && date +%s")
@@ -212,8 +212,8 @@ def restless(first: Snapshot, looked: Looker, since: Iterable[Change] | None) ->
     if since is not None:
         entries = (change.after for change in since if change.after is not None)
     else:
-        entries = first.search.select(lambda _name, meta, _stats: meta[0] == _REGULAR, stats=_late(limit))
-    return {entry.path for entry in entries if entry.meta[0] == _REGULAR and limit <= entry.ctime}
+        entries = first.search.select(lambda _name, meta, _stats: meta[0] == REGULAR, stats=_late(limit))
+    return {entry.path for entry in entries if entry.meta[0] == REGULAR and limit <= entry.ctime}
 
 
 def _late(limit: float) -> Callable[[bytes], bool]:

@@ -10,9 +10,8 @@ from driftscan.collect import attributes, reuse, selection, survey
 from driftscan.collect.bundle import Task
 from driftscan.collect.runner import NOT_RUN, Link, Results, run_more_tasks
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.scopes._places import systems
 from driftscan.scopes.base import Parsed, Probe, Scope
 from driftscan.scopes.files import MOUNTS
@@ -107,8 +106,7 @@ def _chosen(tree: Tree, first: Snapshot, *, full: bool) -> selection.Selection:
     """Return which paths are looked at again: all that matter, or only those that are not known from before."""
     known = tree.known
     if known is not None and known.since is not None:
-        ownership = first.ownership or Ownership((), {})
-        return selection.select_changed(first, ownership, known, known.since.changes)
+        return selection.select_changed(first, known, known.since.changes)
     chosen = selection.select(first, systems(first), full=full)
     return chosen if known is None else selection.without_known(chosen, known)
 

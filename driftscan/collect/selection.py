@@ -11,7 +11,7 @@ from driftscan.model.item import Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import EXECUTABLE, Entry, Run, runs
+from driftscan.model.tree import EXECUTABLE, REGULAR, Entry, Run, runs
 from driftscan.model.unpackaged import Owned, unpackaged
 from driftscan.scopes.base import Change
 
@@ -21,7 +21,6 @@ _HASHED_BYTES = 64 << 20  # of these together
 _ATTRIBUTE_LIMIT = 8_000  # paths that no package owns of which flags, ACLs and attributes are looked at
 _GRACE = 2.0  # seconds by which a package's files may be younger than a note of their unpacking in whole seconds
 
-_REGULAR = ord("f")
 _PROGRAM = 84  # bytes of the smallest program that the kernel loads, two headers: with less, capabilities do nothing
 _EVEN = (0, 2, 4, 6)
 _PLAIN = frozenset(  # how the meta begins of most files that nobody may execute
@@ -106,7 +105,7 @@ class _Chooser:
 
     def __call__(self, entry: Entry, owned: Owned | None) -> _Wanted | None:
         """Return what is wanted; None where a package owns the path and nothing has changed it since."""
-        path, regular = entry.path, entry.meta[0] == _REGULAR
+        path, regular = entry.path, entry.meta[0] == REGULAR
         if owned is None:
             if not regular:
                 return _Wanted(executable=False)
@@ -158,7 +157,7 @@ def select(seen: Snapshot, roots: Collection[bytes] = (), *, full: bool) -> Sele
     return chosen
 
 
-def select_changed(seen: Snapshot, ownership: Ownership, last: Known, changes: Sequence[Change]) -> Selection:
+def select_changed(seen: Snapshot, last: Known, changes: Sequence[Change]) -> Selection:
     """Choose what to look at again where packages own the same as the last time: of what has changed alone.
 
     Where there was too much then, a path is looked at if all with so few names were, or if it was itself.
@@ -167,6 +166,7 @@ def select_changed(seen: Snapshot, ownership: Ownership, last: Known, changes: S
     chosen = Selection(attributed=mark.attributed, hashed=mark.hashed, unhashed=mark.unhashed)
     if mark.left_out:
         chosen.left_out = max(mark.left_out + seen.files - last.files, 1)
+    ownership = seen.ownership or Ownership((), seen.links)
     wish = _Chooser(ownership, mark.roots or ())
     for entry in (change.after for change in changes if change.after is not None):
         path, names, had = entry.path, entry.path.count(b"/"), last.items.get(entry.path, {})
@@ -242,7 +242,7 @@ def _look_into(
 
 def _hash(run: Run, chosen: Selection) -> None:
     for name, meta in zip(run.names, run.metas, strict=True):
-        if meta[0] == _REGULAR and (size := _size(meta)) <= _HASH_LIMIT:
+        if meta[0] == REGULAR and (size := _size(meta)) <= _HASH_LIMIT:
             chosen.hash_stranger(b"%s/%s" % (run.path, name), size)
 
 

@@ -8,7 +8,7 @@ from driftscan.collect.bundle import TooMuchError
 from driftscan.collect.records import all_sound, is_sound
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.text import shown, text
-from driftscan.model.tree import Record, TreeBuilder
+from driftscan.model.treebuilder import Record, TreeBuilder
 from driftscan.scopes.base import Probe
 
 _FACTS = r"%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"

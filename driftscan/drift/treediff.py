@@ -4,9 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Entry, children
-
-_DIRECTORY, _LINK = ord("d"), ord("l")
+from driftscan.model.tree import DIRECTORY, LINK, Entry, children
 
 Spell = Callable[[bytes], bytes]  # the name under which an entry is looked for on the other side
 _Pair = tuple[Entry | None, Entry | None]
@@ -167,7 +165,7 @@ def _listing(tree: bytes, stats: bytes) -> _Listing:
             here = above.pop()
             continue
         meta, line = next(names), next(lines)
-        if meta[0] == _DIRECTORY:
+        if meta[0] == DIRECTORY:
             child = next(names)
             if child:
                 line, _, beside = line.rpartition(b" ")
@@ -178,7 +176,7 @@ def _listing(tree: bytes, stats: bytes) -> _Listing:
             above.append(here)
             here = inner
         else:
-            here[name] = name, meta, line, next(names)[1:] if meta[0] == _LINK else b"", None
+            here[name] = name, meta, line, next(names)[1:] if meta[0] == LINK else b"", None
     return top
 
 

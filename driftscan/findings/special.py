@@ -12,7 +12,7 @@ from driftscan.findings._reach import above
 from driftscan.findings.base import Family, Rule
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.text import shown, text
-from driftscan.model.tree import Entry
+from driftscan.model.tree import REGULAR, Entry
 
 if TYPE_CHECKING:
     from driftscan.model.item import Json
@@ -77,7 +77,6 @@ _CONTROL = bytes([*range(1, 32), 127])
 _LISTS_SPECIAL = re.compile(rb"\0[bcps][0-7]+ ")
 _LISTS_LINKED = re.compile(rb" (?!1\0)[0-9]+\0")
 _SPECIAL = b"bcps"
-_REGULAR = ord("f")
 _HIDES = re.compile(rb"\.{3,}|\.{1,2}[ \t\xa0]+|[ \t]+\.{0,2}")
 _ELSEWHERE = (b"/dev/", b"/run/", b"/tmp/", b"/var/run/", b"/var/tmp/", b"/proc/", b"/sys/")
 _EXAMPLES = 5
@@ -120,7 +119,7 @@ def _may_list(tree: bytes) -> bool:
 
 def _tells(name: bytes, meta: bytes, stats: bytes) -> bool:
     kind = meta[0]
-    return kind in _SPECIAL or (kind == _REGULAR and not stats.endswith(_ONE)) or _is_hostile(name)
+    return kind in _SPECIAL or (kind == REGULAR and not stats.endswith(_ONE)) or _is_hostile(name)
 
 
 def _is_hostile(name: bytes) -> bool:

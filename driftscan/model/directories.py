@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from driftscan.model.tree import Entry, children
-
-_DIRECTORY, _LINK = ord("d"), ord("l")
+from driftscan.model.tree import DIRECTORY, LINK, Entry, children
 
 
 class Measure(NamedTuple):
@@ -64,12 +62,12 @@ class Directories:
                 path, here = above.pop()
                 continue
             below, meta, line = b"%s/%s" % (path, name), next(names), next(lines)
-            third = next(names) if meta[0] in {_DIRECTORY, _LINK} else b""
-            if meta[0] == _DIRECTORY and third:
+            third = next(names) if meta[0] in {DIRECTORY, LINK} else b""
+            if meta[0] == DIRECTORY and third:
                 line, _, stats_name = line.rpartition(b" ")
                 self._closed[below] = bytes.fromhex(third.decode()), bytes.fromhex(stats_name.decode())
-            here[name] = Entry(below, meta, line, third[1:] if meta[0] == _LINK else b"")
-            if meta[0] == _DIRECTORY and not third:
+            here[name] = Entry(below, meta, line, third[1:] if meta[0] == LINK else b"")
+            if meta[0] == DIRECTORY and not third:
                 above.append((path, here))
                 path, here = below, self._known.setdefault(below, {})
 
@@ -92,7 +90,7 @@ class Directories:
                 continue
             listed = self.list(step).values()
             yield _measured(b"\0%s\0" % b"\0".join([entry.meta for entry in listed]))
-            waiting += [entry.path for entry in listed if entry.meta[0] == _DIRECTORY]
+            waiting += [entry.path for entry in listed if entry.meta[0] == DIRECTORY]
 
     def _measure(self, tree: bytes) -> Measure:
         """Return what the tree object and all below it hold; each object is read once."""

@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-from driftscan.model.tree import Entry
-
-_DIRECTORY, _LINK = ord("d"), ord("l")
+from driftscan.model.tree import DIRECTORY, LINK, Entry
 
 Roots = tuple[bytes, bytes]  # digests of a tree object and of the stats object beside it
 
@@ -28,12 +26,12 @@ def opened(tree: bytes, stats: bytes, prefix: bytes = b"") -> Opened:
             prefix = above.pop()
             continue
         path, meta, line = b"%s/%s" % (prefix, name), next(names), next(lines)
-        third = next(names) if meta[0] in {_DIRECTORY, _LINK} else b""
-        if meta[0] == _DIRECTORY and third:
+        third = next(names) if meta[0] in {DIRECTORY, LINK} else b""
+        if meta[0] == DIRECTORY and third:
             line, _, beside = line.rpartition(b" ")
             found.closed[path] = bytes.fromhex(third.decode()), bytes.fromhex(beside.decode())
-        found.entries[path] = Entry(path, meta, line, third[1:] if meta[0] == _LINK else b"")
-        if meta[0] == _DIRECTORY and not third:
+        found.entries[path] = Entry(path, meta, line, third[1:] if meta[0] == LINK else b"")
+        if meta[0] == DIRECTORY and not third:
             above.append(prefix)
             prefix = path
     return found

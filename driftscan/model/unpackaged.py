@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from driftscan.model.manifest import Manifest
 from driftscan.model.ownership import Ownership
-from driftscan.model.tree import Entry, walk
+from driftscan.model.tree import REGULAR, Entry, walk
 
-_REGULAR = ord("f")
 Owned = tuple[Manifest, bytes]  # as Ownership.get has it
 
 
@@ -42,6 +41,6 @@ def unpackaged(
     for entry in walk(objects, tree, stats, enter) if tree else ():
         walked += 1
         owned = ownership.get(entry.path)
-        if owned is None or (entry.meta[0] == _REGULAR and (full or entry.ctime > owned[0].unpacked)):
+        if owned is None or (entry.meta[0] == REGULAR and (full or entry.ctime > owned[0].unpacked)):
             entries.append((entry, owned))
     return Unpackaged(entries, foreign, walked)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from driftscan.collect.survey import Survey, Walk, plan
 from driftscan.model.directories import Directories
-from driftscan.model.tree import Built, TreeBuilder, children, descend, runs, walk
+from driftscan.model.tree import children, descend, runs, walk
+from driftscan.model.treebuilder import Built, TreeBuilder
 from tests.fuzz.target import Target, pieces
 from tests.unit.handmade import leaf, tree
 

@@ -16,7 +16,7 @@ from tests.lab.auditor import Auditor, one_line
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("fleet")]
 
-_WELL = 4  # busybox hosts, the cheapest, beside the one on which a probe is stuck
+_WELL = 4  # hosts beside the one on which a probe is stuck
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,13 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def booted() -> Iterator[list[hosts.LabHost]]:
-    hosts.require()
-    names = [f"t-fleet-{number}" for number in range(1, _WELL + 1)]
-    hosts._lab("base", "busybox")
-    hosts._lab("down", *names)  # left over from a run that was killed
-    hosts._lab("up", "-n", str(_WELL), "t-fleet-", "busybox")
-    try:
-        with hosts.host("t-fleet-stuck", "bookworm") as stuck, faults.stuck_tool(stuck):
-            yield [*(hosts.LabHost(name, hosts._lab("ip", name).strip()) for name in names), stuck]
-    finally:
-        hosts._lab("down", *names)
+    with (
+        hosts.fleet("t-fleet-", _WELL) as well,
+        hosts.host("t-fleet-stuck", "bookworm") as stuck,
+        faults.stuck_tool(stuck),
+    ):
+        yield [*well, stuck]
+
 
 
 @pytest.fixture

@@ -16,21 +16,14 @@ from tests.lab.auditor import Auditor
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("nightly")]
 
-_WELL = 17  # busybox hosts: the cheapest: 6 MB each, no init system
+_WELL = 17
 _HOST_TIMEOUT = 20
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[list[hosts.LabHost]]:
-    hosts.require()
-    names = [f"t-night-{number}" for number in range(1, _WELL + 2)]
-    hosts._lab("base", "busybox")
-    hosts._lab("down", *names)  # left over from a run that was killed
-    hosts._lab("up", "-n", str(len(names)), "t-night-", "busybox")
-    try:
-        yield [hosts.LabHost(name, hosts._lab("ip", name).strip()) for name in names]
-    finally:
-        hosts._lab("down", *names)
+    with hosts.fleet("t-night-", _WELL + 1) as booted:
+        yield booted
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Built, Record, TreeBuilder
+from driftscan.model.treebuilder import Built, Record, TreeBuilder
 from driftscan.scopes.base import scopes
 
 TAKEN = datetime(2026, 11, 1, 3, 0, tzinfo=timezone.utc)

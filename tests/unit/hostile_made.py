@@ -14,7 +14,7 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.scopes.base import Scope, scopes
 from driftscan.transport.base import Privilege
 from driftscan.transport.replay import Replay

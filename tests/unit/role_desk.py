@@ -12,7 +12,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.role.desk import Desk, Planned
 from driftscan.role.steering import Steering
 from driftscan.scopes.base import scopes

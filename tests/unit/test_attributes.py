@@ -17,7 +17,7 @@ from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.transport.base import Privilege
 from driftscan.transport.image import connect
 from tests.unit.handmade import leaf, manifest, snapshot, tree

@@ -13,7 +13,7 @@ import pytest
 from driftscan.cli.app import run
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage, Outcome
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.store import Store
 from tests.unit.handmade import TAKEN, leaf, snapshot, tree
 

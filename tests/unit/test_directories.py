@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.model.directories import Directories
-from driftscan.model.tree import Built, Entry, walk
+from driftscan.model.tree import Entry, walk
+from driftscan.model.treebuilder import Built
 from tests.unit.handmade import leaf, tree
 
 NAMES = st.binary(min_size=1, max_size=4).filter(lambda name: not set(name) & {0, 0x2F} and name not in {b".", b".."})

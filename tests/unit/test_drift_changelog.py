@@ -10,7 +10,7 @@ import pytest
 from driftscan.drift.changelog import changelog
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.store import Store
 from tests.unit.handmade import TAKEN, leaf, snapshot, tree
 

@@ -10,7 +10,7 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 

@@ -4,7 +4,7 @@ from driftscan.drift.fleet import Odd, fleet
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.report.fleet import listed, sentence
 from tests.unit.handmade import leaf, snapshot, tree
 

@@ -16,7 +16,7 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.store import Store
 from tests.unit.handmade import TAKEN, leaf, manifest, snapshot, tree
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from driftscan.drift.treediff import changes
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Built, Entry, walk
+from driftscan.model.tree import Entry, walk
+from driftscan.model.treebuilder import Built
 from tests.unit import handmade
 from tests.unit.test_tree import NAMES, ROOT, build, records
 

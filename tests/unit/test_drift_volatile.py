@@ -8,7 +8,8 @@ import pytest
 
 from driftscan.drift.volatile import Volatile, volatile
 from driftscan.model.item import Item, Json
-from driftscan.model.tree import Entry, Record
+from driftscan.model.tree import Entry
+from driftscan.model.treebuilder import Record
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 NOW = "2026-11-01T03:00:00Z"

@@ -6,7 +6,7 @@ from driftscan.explain.view import View
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 

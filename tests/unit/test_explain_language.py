@@ -5,7 +5,7 @@ from driftscan.explain.language import EXPLAINER as LANGUAGE
 from driftscan.explain.view import View
 from driftscan.findings.language import FAMILY
 from driftscan.model.item import Item
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 SITE = "/opt/shop/venv/lib/python3.11/site-packages"

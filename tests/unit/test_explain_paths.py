@@ -8,7 +8,8 @@ from driftscan.explain import paths
 from driftscan.explain.base import Claim, Explainer
 from driftscan.explain.view import View
 from driftscan.model.explanation import Explanation
-from driftscan.model.tree import Record, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import Record
 from tests.unit.handmade import leaf, manifest, snapshot, tree
 
 Claiming = Callable[..., None]

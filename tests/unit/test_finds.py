@@ -5,7 +5,7 @@ from driftscan.findings.finds import Find, finds
 from driftscan.model.amount import amount
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.report.findings import listed
 from driftscan.report.finds import day, gathered, row
 from tests.unit.handmade import leaf, manifest, snapshot, tree

@@ -10,7 +10,8 @@ import pytest
 
 from driftscan.collect.reuse import _late
 from driftscan.collect.survey import Plan, Survey, Walk, walk_probe
-from driftscan.model.tree import TreeBuilder, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import TreeBuilder
 
 DEPTH = 100  # directories one in the other
 NAME = b"d" * 250  # of each: 25,000 bytes of path, where the system takes 4,096

@@ -12,7 +12,7 @@ from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome
 from driftscan.model.proof import Remainder
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.prove.compare import Comparison, compare
 from driftscan.role.model import Data, LeftOut, Role, Secret
 from driftscan.role.resources import Content, File, Lines, Package, User, Variable, Why

@@ -14,7 +14,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Judgement
 from driftscan.model.item import Item
 from driftscan.model.text import raw, text
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.role import archive as module
 from driftscan.role.archive import pack
 from driftscan.role.desk import Desk, Planned

@@ -8,7 +8,7 @@ from driftscan.explain.view import View
 from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.text import text
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.role.model import Role
 from driftscan.role.plan import plan
 from driftscan.role.resources import (

@@ -13,7 +13,7 @@ from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.text import text
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.role.desk import Desk
 from driftscan.role.repack import CannotRepackError, Repacked, field_of, repack, stanzas
 from driftscan.role.resources import Content, Variable

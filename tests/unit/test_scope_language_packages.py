@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from driftscan.model.item import Item
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Built, Record, TreeBuilder
+from driftscan.model.treebuilder import Built, Record, TreeBuilder
 from driftscan.scopes.base import Parsed
 from driftscan.scopes.checkout.urls import without_credentials
 from driftscan.scopes.language_packages import SCOPE

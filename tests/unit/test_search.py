@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.model.search import Search, Sought
-from driftscan.model.tree import Built, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import Built
 from tests.unit.handmade import leaf, tree
 
 NAMES = st.text("ab.]^-\\", min_size=1, max_size=3).filter(lambda name: name not in {".", ".."}).map(str.encode)

@@ -16,7 +16,7 @@ from driftscan.findings.strata import HUMAN, INSTALLED, MACHINE, REGULAR, UNDATE
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
 from driftscan.model.text import text
-from driftscan.model.tree import Record
+from driftscan.model.treebuilder import Record
 from driftscan.report import strata as report
 from tests.unit.handmade import TAKEN, manifest, snapshot, tree
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from driftscan.collect.survey import Plan, Survey, Walk, plan, walk_probe, with_names
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.model.tree import TreeBuilder, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import TreeBuilder
 
 FILESYSTEMS = b"".join(b"nodev\t%s\n" % kind for kind in (b"proc", b"tmpfs", b"nfs4", b"autofs", b"overlay", b"fuse"))
 FILESYSTEMS += b"\text4\n\tfuseblk\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftscan.model.tree import Record, TreeBuilder, children, descend, runs, walk
+from driftscan.model.tree import children, descend, runs, walk
+from driftscan.model.treebuilder import Record, TreeBuilder
 
 NAMES = st.binary(min_size=1, max_size=6).filter(
     lambda name: not set(name) & {0, ord("/")} and name not in {b".", b".."}

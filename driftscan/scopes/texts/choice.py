@@ -11,7 +11,7 @@ from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.ownership import Ownership
 from driftscan.model.search import Sought
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import EXECUTABLE, Entry, Run, runs
+from driftscan.model.tree import EXECUTABLE, REGULAR, Entry, Run, runs
 from driftscan.scopes._follow import other_roots
 from driftscan.scopes.base import Change
 from driftscan.scopes.texts.secret_files import is_example, names_secret
@@ -56,7 +56,6 @@ _CONFIGURATION = re.compile(
     rb"|(?:^|/)\.?(?:env(?:\..+)?|Procfile|pyvenv\.cfg|(?:Gem|Docker|Make|Caddy|Rake|Jenkins|Vagrant)file|crontab|htpasswd|htaccess"
     rb"|pgpass|netrc|requirements.*\.txt)$"
 )
-_REGULAR = ord("f")
 _VENV = b"pyvenv.cfg"
 _OF_EACH_VENV = (b"activate", b"pip", b"easy_install")
 _VENVS = Sought(frozenset({_VENV}))
@@ -154,7 +153,7 @@ def _texts(snapshot: Snapshot, found: _Foremost) -> None:
     rooms = _Rooms(snapshot)
     for entry, owned in snapshot.unpackaged.entries:
         directory, _, name = entry.path.rpartition(b"/")
-        room = rooms[directory] if entry.meta[0] == _REGULAR else None
+        room = rooms[directory] if entry.meta[0] == REGULAR else None
         if room is not None:
             rank, digest = (room.rank(name, entry.meta), "") if owned is None else _changed(entry, *owned)
             if rank is not None and room.takes(name, entry.meta):
@@ -305,7 +304,7 @@ class _Room(NamedTuple):
         """Give `found` what may be read of a run of this directory's files, none of which a package owns."""
         depth = run.path.count(b"/") + 1
         for name, meta in zip(run.names, run.metas, strict=True):
-            rank = self.rank(name, meta) if meta[0] == _REGULAR else None
+            rank = self.rank(name, meta) if meta[0] == REGULAR else None
             if rank is not None and self.takes(name, meta):
                 found.add(_Candidate((rank, depth), b"%s/%s" % (run.path, name), meta, b"", "", self.place))
 

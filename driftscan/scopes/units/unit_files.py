@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from driftscan.model.outcome import Outcome, ProbeResult
-from driftscan.scopes.units.unit_probes import CONTENTS, DIRECTORIES, LISTING, Entry, parse_contents, parse_listing
+from driftscan.scopes.units.unit_probes import (
+    CONTENTS,
+    DIRECTORIES,
+    LISTING,
+    TRANSIENT,
+    Entry,
+    parse_contents,
+    parse_listing,
+)
 
 _KINDS = "service|timer|socket|path|target|mount|automount|swap|slice"
 _UNIT_PATH = re.compile(rf"(?P<folder>.*/)(?P<name>[^/]+\.(?P<kind>{_KINDS}))", re.DOTALL)
@@ -19,8 +27,6 @@ TIMER_SETTINGS = (
     "OnCalendar", "OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec",
     "OnClockChange", "OnTimezoneChange",
 )  # fmt: skip
-
-_FLEETING = "/run/systemd/transient/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def unit_files(results: Mapping[str, ProbeResult]) -> UnitFiles:
 
 def _shown(path: str, bodies: Mapping[str, list[str]]) -> bool:
     """Whether a file that was listed was read, or had gone by then: what systemd puts there anybody may read."""
-    return path in bodies or path.startswith(_FLEETING)
+    return path in bodies or path.startswith(TRANSIENT + "/")
 
 
 def parse_settings(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -197,7 +203,7 @@ class _Resolver:
         folder = DIRECTORIES[rank]
         if "/generator" in folder:
             return "generated"
-        if folder.endswith("/transient"):
+        if folder == TRANSIENT:
             return "transient"
         links = [r for other in self._names_wanting(name) for r, _ in self._wants[other]]
         links += [

@@ -7,11 +7,12 @@ from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.text import text
 from driftscan.scopes.base import Probe
 
+TRANSIENT = "/run/systemd/transient"
 # In the order in which systemd looks; what comes first wins.
 DIRECTORIES = (
     "/etc/systemd/system.control",
     "/run/systemd/system.control",
-    "/run/systemd/transient",
+    TRANSIENT,
     "/run/systemd/generator.early",
     "/etc/systemd/system",
     "/run/systemd/system",

@@ -18,7 +18,8 @@ from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import TreeBuilder, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.store import Store
 
 Snap = Callable[..., Snapshot]

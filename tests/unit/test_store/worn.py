@@ -10,7 +10,8 @@ from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.tree import Built, TreeBuilder, walk
+from driftscan.model.tree import walk
+from driftscan.model.treebuilder import Built, TreeBuilder
 from driftscan.store import Store, StoredSnapshot
 
 PAGE = 4096
