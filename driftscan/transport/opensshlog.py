@@ -9,7 +9,11 @@ from driftscan.model.text import shown
 from driftscan.transport.algorithms import WAY_OUT, weak
 from driftscan.transport.known_hosts import changed, unknown
 
-_HUNG_UP = r"^(kex_exchange_identification|ssh_exchange_identification): .*(closed|reset)"
+# Who hangs up at once does so before or after ssh has sent its own first line.
+_HUNG_UP = (
+    r"^(kex_exchange_identification|ssh_exchange_identification): .*(closed|reset)"
+    r"|banner exchange: .*(Broken pipe|closed|reset)"
+)
 _PLACE = re.compile(r"^debug1: (?:Connecting to (.+) \[.*\] port (\d+)|Authenticating to (.+):(\d+) as)", re.MULTILINE)
 _KEY = re.compile(r"^debug1: Server host key: (.+)$", re.MULTILINE)
 _SOFTWARE = re.compile(r"^debug1: Remote protocol version .*, remote software version (.+)$", re.MULTILINE)
@@ -151,6 +155,6 @@ _DIAGNOSES: tuple[tuple[str, _Diagnosis], ...] = (
     (r"Could not resolve hostname (?P<host>\S+):", _unresolved),
     (r"^ssh: connect to host (?P<host>\S+) port (?P<port>\d+): (?P<why>.+)$", _unreachable),
     (r"timed out during banner exchange|banner exchange: .*timed out", _silent),
-    (r"banner exchange: |Bad remote protocol version|Protocol major versions differ|banner line contains", _no_ssh),
     (_HUNG_UP, _closed_early),
+    (r"banner exchange: |Bad remote protocol version|Protocol major versions differ|banner line contains", _no_ssh),
 )

@@ -14,11 +14,13 @@ def table(count: int, *, chain: bool) -> dict[str, ProbeResult]:
     for pid in range(1, count + 1):
         parent = pid - 1 if chain else min(pid - 1, 1)
         numbers = f"{parent} 1 1 0 -1 4194560 " + "0 " * 12 + "500 9000000 300 " + "0 " * 27
-        stat.append(f"/proc/{pid}/stat:{pid} (worker) S {numbers.strip()}\n/proc/{pid}/cgroup:0::/system.slice/w\n")
+        stat.append(f"/proc/{pid}/stat:{pid} (worker) S {numbers.strip()}\n")
         arguments.append(f"/proc/{pid}/cmdline:/usr/bin/worker\0/proc/{pid}/cmdline:--number={pid}\0")
         links.append(f"/proc/{pid}/exe\0/usr/bin/worker\0/proc/{pid}/cwd\0/\0")
         at = f"/proc/{pid}/status:"
-        owners.append(f"{at}State:\tS\n{at}Uid:\t0\t0\t0\t0\n{at}VmSize:\t9 kB\n")
+        owners.append(
+            f"/proc/{pid}/cgroup:0::/system.slice/w\n{at}State:\tS\n{at}Uid:\t0\t0\t0\t0\n{at}VmSize:\t9 kB\n"
+        )
     told = {
         "self": "self 2\nticks 100\nbtime 1700000000\n",
         "stat": "".join(stat),

@@ -14,7 +14,7 @@ from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.scopes import processes
 from driftscan.scopes._identity import thread_kind
 from driftscan.scopes.proc.cgroup import unit_and_container
-from driftscan.scopes.proc.procfs import Process, command_line, deleted_library, own_processes, parse_stat
+from driftscan.scopes.proc.procfs import Process, Table, command_line, deleted_library, own_processes, parse_stat
 from driftscan.scopes.processes import SCOPE
 from tests.unit.scope_checks import Recorded, garbled, truncated, well_formed
 
@@ -205,6 +205,28 @@ def test_own_processes_end_at_the_listener() -> None:
     chain |= dict([one(50, 1, b"0::/system.slice/sshd@4-1.2.3.4:22-5.6.7.8:9.service")])
     assert own_processes(chain, 62) == {50, 60, 61, 62, 63, 90}
     assert own_processes({}, 5) == {5}
+
+
+def test_what_systemd_has_forked_and_not_yet_made_a_program_is_none() -> None:
+    def one(pid: int, ppid: int, name: str, exe: bytes | None, started: float = 999.0) -> tuple[int, Process]:
+        return pid, Process(pid, ppid, name, False, False, started, exe=exe)
+
+    init = b"/usr/lib/systemd/systemd"
+    table = dict([
+        one(1, 0, "systemd", init, 0.0),
+        one(2, 1, "(sleep)", init),
+        one(3, 1, "(nginx)", init + b"-executor"),
+        one(4, 1, "(done)", b"/usr/bin/done"),  # it was so when its name was read
+        one(5, 1, "(stuck)", init, 900.0),
+        one(6, 1, "systemd", init),
+        one(7, 6, "(sd-pam)", init),
+        one(8, 6, "(agent)", init),
+        one(9, 1, "(evil", b"/usr/bin/evil"),
+        one(10, 9, "(worker)", b"/usr/bin/evil"),
+    ])  # fmt: skip
+    assert [process.pid for process in Table(table, frozenset()).visible()] == [1, 4, 5, 6, 7, 9, 10]
+    unseen = {1: Process(1, 0, "systemd", False, False, 0.0), 2: Process(2, 1, "(x)", False, False, 9.0)}
+    assert [process.pid for process in Table(unseen, frozenset()).visible()] == [1]
 
 
 def test_a_hostile_link_cannot_speak_for_another_process(recorded: Recorded) -> None:

@@ -39,6 +39,13 @@ KEY = "debug1: Server host key: ssh-ed25519 SHA256:abc\n"
         ("ssh: connect to host web port 22: Connection refused\r\n", "web port 22: connection refused"),
         ("ssh: connect to host web port 22: No route to host\n", "web port 22: no route to host"),
         (AT + "kex_exchange_identification: read: Connection reset by peer\nConnection reset by …\n", "says a word"),
+        (
+            (
+                "kex_exchange_identification: write: Broken pipe\n"
+                "banner exchange: Connection to UNKNOWN port 65535: Broken pipe\n"
+            ),
+            "says a word",
+        ),
         (AT + "banner exchange: Connection to 10.0.0.1 port 22: invalid format\n", "does not speak SSH"),
         (AT + "Connection timed out during banner exchange\n", "says nothing"),
         (

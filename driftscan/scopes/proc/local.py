@@ -39,7 +39,7 @@ def _process(one: psutil.Process, ticks: int, boot: float) -> Process | None:
         with one.oneshot():
             uid = one.uids().effective
             process = parse_stat((folder / "stat").read_bytes(), ticks, boot)
-            cgroup, arguments = (folder / "cgroup").read_bytes(), (folder / "cmdline").read_bytes()
+            arguments = (folder / "cmdline").read_bytes()
     except (psutil.Error, OSError):
         return None
     if process is None:
@@ -51,6 +51,10 @@ def _process(one: psutil.Process, ticks: int, boot: float) -> Process | None:
         except OSError:
             return None
         process = replace(process, zombie=again is None or again.zombie)
+    try:
+        cgroup = (folder / "cgroup").read_bytes()  # after the program: as with `OWNERS`
+    except OSError:
+        return None
     return replace(
         process,
         cgroup=cgroup.rstrip(b"\n"),

@@ -16,7 +16,7 @@ STAT = Probe(
     live=True,
     tools=("grep", "xargs"),
     accepts=frozenset({0, 123}),  # a process that ends meanwhile makes grep say 2
-    script="printf '%s\\0' /proc/[0-9]*/stat /proc/[0-9]*/cgroup | xargs -0 grep -sHa ''",
+    script="printf '%s\\0' /proc/[0-9]*/stat | xargs -0 grep -sHa ''",
 )
 ARGUMENTS = Probe(
     name="arguments",
@@ -49,13 +49,14 @@ LIBRARIES = Probe(
     timeout=60.0,
     script="printf '%s\\0' /proc/[0-9]*/maps | xargs -0 grep -sHaE '^[0-9a-f]+-[0-9a-f]+ ..x. .* \\(deleted\\)$'",
 )
-# Last of all, so that what ended meanwhile is known by its missing owner, or by being a zombie by now.
+# Last of all, so that what ended meanwhile is known by its missing owner, or by being a zombie by now. The control group
+# comes late as well: systemd forks, moves the child into its unit's group, and only then is the child another program.
 OWNERS = Probe(
     name="owners",
     live=True,
     tools=("grep", "xargs"),
     accepts=frozenset({0, 123}),
-    script="printf '%s\\0' /proc/[0-9]*/status | xargs -0 grep -sHaE '^(Uid|State|VmSize):'",
+    script="printf '%s\\0' /proc/[0-9]*/cgroup /proc/[0-9]*/status | xargs -0 grep -sHaE '^([0-9]+|Uid|State|VmSize):'",
 )
 USERS = Probe(
     name="users",

@@ -14,6 +14,7 @@ _DELETED = b" (deleted)"
 _NOT_ON_DISK = (b"/memfd:", b"/SYSV", b"/dev/", b"/[aio]", b"/anon_hugepage", b"/drm ", b"/i915")
 _TEMPORARY = (b"/tmp/", b"/var/tmp/", b"/run/")
 _COMMAND_LIMIT = 16384  # bytes kept of a command line
+_STARTING = 60.0  # seconds for which a child of systemd may be about to become a program: longer, and it is stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,20 @@ class Table:
 
     def visible(self) -> list[Process]:
         """Return the processes that are the host's, not the auditor's, and still run, in the order of their ids."""
-        return [p for pid, p in sorted(self.processes.items()) if pid not in self.own and not p.zombie]
+        newest = max((process.started for process in self.processes.values()), default=0.0)
+        return [
+            process
+            for pid, process in sorted(self.processes.items())
+            if pid not in self.own and not process.zombie
+            if process.started < newest - _STARTING or not self._starts(process)
+        ]
+
+    def _starts(self, process: Process) -> bool:
+        """Return whether systemd has forked it for a unit, "(NAME)" until it becomes that unit's program."""
+        parent = self.processes.get(process.ppid)
+        if parent is None or parent.name != "systemd" or not re.fullmatch(r"\((?!sd-pam\)).*\)", process.name):
+            return False
+        return process.exe in {parent.exe, None if parent.exe is None else parent.exe + b"-executor"}
 
 
 def table(results: Mapping[str, ProbeResult]) -> Table:
@@ -179,16 +193,16 @@ def _stats(results: Mapping[str, ProbeResult], ticks: int, boot: float, unparsed
     if "stat" not in results:
         return {}
     stats: dict[int, list[bytes]] = {}
-    groups: dict[int, list[bytes]] = {}
     for pid, name, record in _by_file(results["stat"].stdout, b"\n"):
-        (stats if name == b"stat" else groups).setdefault(pid, []).append(record)
+        if name == b"stat":
+            stats.setdefault(pid, []).append(record)
     found, broken = {}, 0
     for pid, lines in stats.items():
         process = parse_stat(b"\n".join(lines), ticks, boot)
         if process is None or process.pid != pid:
             broken += 1
         else:
-            found[pid] = replace(process, cgroup=b"\n".join(groups.get(pid, [])))
+            found[pid] = process
     if broken and results["stat"].outcome is Outcome.OK:
         unparsed["stat"] = f"{broken} of {len(stats)} /proc/PID/stat were not understood"
     return found
@@ -258,7 +272,7 @@ def _add_libraries(found: dict[int, Process], results: Mapping[str, ProbeResult]
 
 
 def _add_owners(found: dict[int, Process], results: Mapping[str, ProbeResult]) -> set[int]:
-    """Fill in who runs each process (the effective user, as in ps); return the processes that were still there.
+    """Fill in who runs each process (the effective user, as in ps), and where; return those that were still there.
 
     One that has no memory any more has ended since.
     """
@@ -266,7 +280,11 @@ def _add_owners(found: dict[int, Process], results: Mapping[str, ProbeResult]) -
         return set()
     accounts = users(results)
     told: dict[int, dict[bytes, list[bytes]]] = {}
-    for pid, _, line in _by_file(results["owners"].stdout, b"\n"):
+    groups: dict[int, list[bytes]] = {}
+    for pid, file, line in _by_file(results["owners"].stdout, b"\n"):
+        if file == b"cgroup":
+            groups.setdefault(pid, []).append(line)
+            continue
         name, *words = line.split()[:4] or [b""]
         told.setdefault(pid, {})[name] = words
     seen = set()
@@ -275,7 +293,8 @@ def _add_owners(found: dict[int, Process], results: Mapping[str, ProbeResult]) -
         if pid in found and len(uids) > 1 and uids[1].isdigit():
             ended = not found[pid].kernel and b"State:" in fields and b"VmSize:" not in fields
             user = accounts.get(uids[1], text(uids[1]))
-            found[pid] = replace(found[pid], user=user, zombie=found[pid].zombie or ended)
+            cgroup = b"\n".join(groups.get(pid, []))
+            found[pid] = replace(found[pid], user=user, cgroup=cgroup, zombie=found[pid].zombie or ended)
             seen.add(pid)
     return seen
 
