@@ -67,5 +67,13 @@ def unpack(data: bytes) -> bytes:
     """Read what `pack` of `model.objects` made; DamagedError where it is that no more: it carries a sum of its own."""
     try:
         return zlib.decompress(data)
-    except zlib.error as error:
+    except (zlib.error, TypeError) as error:  # a damaged row may say that it holds no bytes at all
         raise DamagedError(str(error)) from error
+
+
+def unpack_object(name: bytes, data: bytes) -> bytes:
+    """Read the object that is kept under the digest `name`; DamagedError where `data` is another one, or none."""
+    content = unpack(data)
+    if digest(content) != name:
+        raise DamagedError("an object under another one's name")
+    return content

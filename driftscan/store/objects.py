@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from driftscan.errors import StoreError
 from driftscan.model.objects import as_packed
 from driftscan.model.tree import children
-from driftscan.store.codec import DamagedError, unpack
+from driftscan.store.codec import DamagedError, unpack_object
 from driftscan.store.engine import DAMAGED, Database
 from driftscan.store.schema import stored_object
 from driftscan.store.statements import chunks, insert_new
@@ -46,7 +46,7 @@ def intact(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[b
     """Yield those of `digests` that are stored and can be read, with their data, in no order."""
     for digest, packed in _packed(connection, digests):
         try:
-            data = unpack(packed)
+            data = unpack_object(digest, packed)
         except DamagedError:
             continue
         yield digest, data
@@ -54,7 +54,7 @@ def intact(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[b
 
 def read_objects(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield those of `digests` that are stored, with their data, in no order; DamagedError for one like that."""
-    return ((digest, unpack(packed)) for digest, packed in _packed(connection, digests))
+    return ((digest, unpack_object(digest, packed)) for digest, packed in _packed(connection, digests))
 
 
 def _packed(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -107,7 +107,7 @@ class ObjectReader:
         if data is None:
             raise self._missing()
         with self._store.clear_errors():
-            return unpack(data)
+            return unpack_object(digest, data)
 
     def many(self, digests: Collection[bytes]) -> dict[bytes, bytes]:
         """Return those of `digests` that are stored and can be read, with their data."""

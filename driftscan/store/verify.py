@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Column as TableColumn
 from sqlalchemy import Connection, LargeBinary, Table, and_, cast, func, inspect, select
 
-from driftscan.model.objects import digest
 from driftscan.model.proof_json import from_json
 from driftscan.model.text import shown
-from driftscan.store.codec import DamagedError, item_digest, parsed, unpack
+from driftscan.store.codec import DamagedError, item_digest, parsed, unpack, unpack_object
 from driftscan.store.holes import holes, needed
 from driftscan.store.load import outcome_of
 from driftscan.store.records import Fault
@@ -184,9 +183,10 @@ def _is_item(texts: Sequence[Any], name: bytes) -> bool:
 
 def _is_object(name: bytes, packed: bytes) -> bool:
     try:
-        return digest(unpack(packed)) == name
-    except (DamagedError, TypeError):
+        unpack_object(name, packed)
+    except DamagedError:
         return False
+    return True
 
 
 def _complaint(read: Callable[[Any], object], value: Any) -> str:

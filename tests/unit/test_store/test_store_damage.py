@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from driftscan.errors import StoreError
+from driftscan.model.objects import pack
 from driftscan.model.snapshot import Snapshot
 from driftscan.store import Store
 from driftscan.store.engine import database
@@ -102,7 +103,14 @@ def test_a_sound_database(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "data"), [("tree", b"x\x9cnot what it was"), ("stats", None), ("manifests", b"x\x9cnot what it was")]
+    ("column", "data"),
+    [
+        ("tree", b"x\x9cnot what it was"),
+        ("stats", None),
+        ("manifests", b"x\x9cnot what it was"),
+        ("manifests", pack(b"what belongs to another one")),
+        ("tree", pack(b"")),
+    ],
 )
 def test_an_object_costs_only_the_snapshots_that_need_it(
     sound: Path, tmp_path: Path, column: str, data: bytes | None
