@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from driftscan.collect.records import printed, read
 from driftscan.drift.compare import compare
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
@@ -23,7 +24,7 @@ from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import walk
-from driftscan.model.treebuilder import Record, TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.scopes.base import scopes
 from driftscan.store import Store
 
@@ -53,11 +54,11 @@ def changed() -> Changed:
     return Changed(kinds)
 
 
-def records(changes: Changed) -> Iterator[Record]:
+def records(changes: Changed) -> Iterator[bytes]:
     """Yield the tree as find walks it."""
 
-    def directory(path: bytes) -> Record:
-        return path, b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2", b""
+    def directory(path: bytes) -> bytes:
+        return printed(b"./" + path if path else b".", b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2")
 
     yield directory(b"")
     yield directory(b"usr")
@@ -73,19 +74,21 @@ def records(changes: Changed) -> Iterator[Record]:
                 if kind == "gone":
                     continue
                 mode, size = (b"4755" if kind == "mode" else b"644"), crc32(path) % 90_000 + (kind == "size")
-                yield path, b"f%s 0 0 %d 1600000000.0" % (mode, size), b"1600000001.0 %d 1" % crc32(path), b""
+                yield printed(
+                    b"./" + path, b"f%s 0 0 %d 1600000000.0" % (mode, size), b"1600000001.0 %d 1" % crc32(path)
+                )
                 if kind == "new":
-                    yield path + b".new", b"f644 0 0 3 1700000000.0", b"1700000001.0 8 1", b""
+                    yield printed(b"./" + path + b".new", b"f644 0 0 3 1700000000.0", b"1700000001.0 8 1")
                 if kind == "new directory":
                     yield directory(path + b".d")
-                    yield path + b".d/x", b"f644 0 0 3 1700000000.0", b"1700000001.0 8 1", b""
+                    yield printed(b"./" + path + b".d/x", b"f644 0 0 3 1700000000.0", b"1700000001.0 8 1")
 
 
 def snapshot(changes: Changed, taken: datetime) -> Snapshot:
     """Return a snapshot of the tree, with packages that own its files and some thousand items of other scopes."""
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add(records(changes))
+    builder.add(read(b"".join(records(changes))).lines)
     built = builder.finish()
     items = [
         Item("packages", f"package{n}", {"name": f"package{n}", "version": "1.0", "architecture": "amd64"})

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from driftscan.collect.records import printed, read
 from driftscan.drift.compare import compare
 from driftscan.model.item import Item
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import Entry, walk
-from driftscan.model.treebuilder import Record, TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.store import Store
 
 _TWINS, _STORED = 50, 3
@@ -56,7 +57,7 @@ def used(path: Path) -> int:
     return int((pages - free) * each)
 
 
-def records(entries: Iterable[Entry], own: int, changed: bool) -> Iterator[Record]:
+def records(entries: Iterable[Entry], own: int, changed: bool) -> Iterator[bytes]:
     """Yield a tree as find walks it; with `own` as another installation has it, `changed` with some files larger."""
     step = 0
     for number, entry in enumerate(entries):
@@ -71,14 +72,14 @@ def records(entries: Iterable[Entry], own: int, changed: bool) -> Iterator[Recor
             step += 1
             parts = meta.split(b" ")
             meta = b" ".join([*parts[:3], b"%d" % (int(parts[3]) + 1), *parts[4:]])
-        yield entry.path[1:], meta, b" ".join(fields), entry.link
+        yield printed(b"." + entry.path, meta, b" ".join(fields), entry.link)
 
 
 def rebuilt(snapshot: Snapshot, *, own: int = 0, changed: bool = False) -> Snapshot:
     """Return a snapshot with its tree made anew."""
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add(records(walk(snapshot.objects, snapshot.tree, snapshot.stats), own, changed))
+    builder.add(read(b"".join(records(walk(snapshot.objects, snapshot.tree, snapshot.stats), own, changed))).lines)
     built = builder.finish()
     return replace(snapshot, tree=built.tree, stats=built.stats, objects=built.objects)
 

@@ -5,16 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from driftscan.collect.bundle import TooMuchError
-from driftscan.collect.records import all_sound, is_sound
+from driftscan.collect.records import printed, read
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.text import shown, text
-from driftscan.model.treebuilder import Record, TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
 from driftscan.scopes.base import Probe
 
-_FACTS = r"%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"
-_FULL = rf"-printf '%p\0{_FACTS}'"
-# Most paths are of what is no directory, and lies in the one named last at that depth: a third less is sent.
-_SHORT = rf"\( -type d {_FULL} -o -printf '/%d/%f\0{_FACTS}' \)"
+_META, _STATS = r"%y%m %U %G %s %T@\0", r"%C@ %i %n\0"
+_FULL, _SHORT = (  # most paths are of what is no directory, and lies in the one named last at that depth: a third less
+    rf"\( -type d -printf '%p\0{_META}{_STATS}' -o -type l -printf '{path}\0{_META}>%l\0{_STATS}'"
+    rf" -o -printf '{path}\0{_META}{_STATS}' \)"
+    for path in ("%p", "/%d/%f")
+)
 _TIMEOUT = 1800.0  # seconds for one filesystem
 _LIMIT = 8 << 30  # bytes of records of one filesystem
 _ROOM = 1 << 30  # bytes of this machine's memory for all files of a host: some ten million
@@ -283,9 +285,8 @@ class Survey:
 
     def __init__(self, builder: TreeBuilder, walk: Walk, separator: str = "") -> None:
         self._builder = builder
-        self._prefix = walk.path
+        self._top = walk.path
         self._separator = separator.encode()
-        self._rest: list[bytes] = []
         self._tail = b""
         self._begun = False
         self._garbled = False
@@ -295,11 +296,11 @@ class Survey:
         """Take the next bytes of the walk's output; raises TooMuchError when it cannot be a list of files."""
         if not self._begun:
             self._begun = True
-            self._builder.begin(self._prefix)
+            self._builder.begin(self._top)
         if self._separator:
             self._take_stat(chunk)
         else:
-            self._take_find(chunk)
+            self._tail = self._take(self._tail + chunk)
         if len(self._tail) > _LONGEST:
             raise TooMuchError("printed a record that does not end")
         if self._builder.held > _ROOM:
@@ -308,34 +309,18 @@ class Survey:
     @property
     def cut(self) -> bool:
         """Whether the output ended in the middle of a record, or one of them was none."""
-        return self._garbled or bool(self._tail.strip() or self._rest)
+        return self._garbled or bool(self._tail.strip())
 
-    def _take_find(self, chunk: bytes) -> None:
-        parts = (self._tail + chunk).split(b"\0")
-        self._tail = parts.pop()
-        if self._rest:
-            parts = self._rest + parts
-        whole = len(parts) // 4 * 4
-        self._rest = parts[whole:]
-        paths, metas, stats, links = (parts[field:whole:4] for field in range(4))
-        self._give(list(zip(paths, metas, stats, links, strict=True)), sound=all_sound(paths, metas, stats))
-
-    def _give(self, records: list[Record], *, sound: bool) -> None:
-        """Hand records to the builder, but not those that find never prints."""
-        if not sound:
-            told = len(records)
-            records = [record for record in records if is_sound(record)]
-            self._strange += told - len(records)
-            self._garbled = self._garbled or len(records) < told
+    def _take(self, data: bytes) -> bytes:
+        """Hand records to the builder, but not what find never prints; return what has only begun."""
+        lines, strange, rest = read(data)
+        if strange:
+            self._garbled = True
+            self._strange += strange
             if self._strange > _STRANGE:
                 raise TooMuchError("does not print what find prints")
-        prefix = self._prefix + b"/" if self._prefix else b""
-        self._builder.add(
-            [
-                (path if path.startswith(b"/") else prefix + path[2:], meta, stats, link)
-                for path, meta, stats, link in records
-            ]
-        )
+        self._builder.add(lines)
+        return rest
 
     def _take_stat(self, chunk: bytes) -> None:
         parts = (self._tail + chunk).split(self._separator)
@@ -345,11 +330,12 @@ class Survey:
         records = []
         for numbers, path, told in zip(fields, fields, fields, strict=True):
             facts = _stat_facts(numbers)
-            if facts is None:
+            if facts is None or b"\0" in path + told:
                 self._garbled = True
             else:
-                records.append((path, *facts, _target(path, told)))
-        self._give(records, sound=all(map(is_sound, records)))
+                records.append(printed(path, *facts, _target(path, told)))
+        if self._take(b"".join(records)):
+            self._garbled = True
 
 
 def _target(path: bytes, told: bytes) -> bytes:

@@ -1,18 +1,23 @@
-"""Building a file tree (see `model.tree`) from the records of a walk, as they arrive."""
+"""Building a file tree (see `model.tree`) from the lines of a walk, as they arrive."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from driftscan.model.objects import Objects
-from driftscan.model.tree import DIRECTORY, LINK
 
 _INLINE = 64  # entries of a subtree that is listed inside its parent's object
 _LINE_COST, _LINK_COST = 350, 300  # bytes of memory
+_TARGET = b"\0>"  # before a link's target: neither a name nor a meta begins so
 
-# Path without leading "/", "%y%m %U %G %s %T@", "%C@ %i %n", link target. Of what is no directory the path may be told
-# as "/DEPTH/NAME", where DEPTH counts from the walk's root: in the order of a walk that says it all.
-Record = tuple[bytes, bytes, bytes, bytes]
-_Line = tuple[bytes, bytes, bytes]  # name, its part of the tree object, its part of the stats object
+# One path as a walk tells it, each part NUL-terminated but for the first of what is no directory:
+# - of a directory its path from the walk's root as find prints it (`.`, `./usr`), `%y%m %U %G %s %T@`, `%C@ %i %n`;
+# - of another the directory that it lies in (`./usr/`, or `/DEPTH/` counted from the walk's root: in the order of a
+#   walk that says it all), `%f\0%y%m %U %G %s %T@` with `\0>%l` of a link, `%C@ %i %n`.
+# The second and third are as the tree and the stats object list it; a directory that is finished lies b"".
+Line = tuple[bytes, bytes, bytes]
+_where, _listed, _beside = itemgetter(0), itemgetter(1), itemgetter(2)
 
 
 class Built(NamedTuple):
@@ -34,21 +39,21 @@ class _Directory:
         self.name = name
         self.meta = meta
         self.stats = stats
-        self.lines: list[_Line] = []
+        self.lines: list[Line] = []
         self.total = 0
 
 
 class TreeBuilder:
-    """Builds the objects of a tree from records in the order of a depth-first walk, as they arrive.
+    """Builds the objects of a tree from lines in the order of a depth-first walk, as they arrive.
 
-    A walk begins with the record of its root. Mounts are walked before what they are mounted on: `begin(b"var/lib")`
+    A walk begins with the line of its root. Mounts are walked before what they are mounted on: `begin(b"var/lib")`
     starts the walk of one, and the later walk that meets the directory `var/lib` takes that listing for it.
     """
 
     def __init__(self) -> None:
         self.objects = Objects()
         self.links: dict[bytes, bytes] = {}  # absolute path -> target, of every symbolic link
-        self.strays = 0  # records whose directory was never opened: the walk was cut or garbled
+        self.strays = 0  # paths whose directory was never opened: the walk was cut or garbled
         self._stack: list[_Directory] = []
         self._mounts: dict[bytes, _Directory] = {}
 
@@ -57,54 +62,25 @@ class TreeBuilder:
         self._end_walk()
         self._stack = [_Directory(path, path.rpartition(b"/")[2], b"", b"")]
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Take the next records of the walk in hand."""
-        here, near, append = self._in_hand()
-        for path, meta, stats, link in records:
-            kind = meta[0]
-            if path.startswith(near) and kind != DIRECTORY:
-                name = path[len(near) :]
-                if not name or b"/" in name:
-                    self.strays += 1
-                    continue
+    def add(self, lines: Iterable[Line]) -> None:
+        """Take the next lines of the walk in hand."""
+        for where, neighbours in groupby(lines, _where):
+            if where.endswith(b"\0"):
+                for line in neighbours:
+                    self._enter(line)
+            elif self._rise(where) if where.startswith(b"/") else self._rewind(self._path(where)):
+                self._stack[-1].lines += neighbours
             else:
-                parent, _, name = path.rpartition(b"/")
-                if parent != here or not name:
-                    if not self._reach(path, meta, stats):
-                        continue
-                    here, near, append = self._in_hand()
-            if kind == DIRECTORY:
-                self._open(path, name, meta, stats)
-                here, near, append = self._in_hand()
-            elif kind == LINK:
-                append((name, b"%s\0%s\0>%s\0" % (name, meta, link), stats + b"\0"))
-                self.links[b"/%s/%s" % (here, name) if here else b"/" + name] = link
-            else:
-                append((name, b"%s\0%s\0" % (name, meta), stats + b"\0"))
+                self.strays += sum(1 for _ in neighbours)
 
-    def _in_hand(self) -> tuple[bytes, bytes, Callable[[_Line], None]]:
-        """Return the path of the directory in hand, how paths in it begin, and what takes its lines."""
-        top = self._stack[-1]
-        return top.path, b"/%d/" % len(self._stack), top.lines.append
-
-    def _reach(self, path: bytes, meta: bytes, stats: bytes) -> bool:
-        """Make the directory that `path` lies in the one in hand; False where none is open, or `path` is the root."""
-        root, directory = self._stack[0], meta[0] == DIRECTORY
-        if path.startswith(b"/"):
-            found = not directory and self._rise(path)
-        elif path == root.path or not path or path.endswith(b"/"):
-            found = False
-            if directory:
-                root.meta, root.stats = _directory_parts(meta, stats)
-                return False
-        else:
-            found = self._rewind(path.rpartition(b"/")[0])
-        self.strays += not found
-        return found
+    def _path(self, where: bytes) -> bytes:
+        """Return the absolute path, without leading "/", of a directory as a line names it."""
+        root, below = self._stack[0].path, where[2:-1]
+        return b"%s/%s" % (root, below) if root and below else root or below
 
     @property
     def entries(self) -> int:
-        """How many records have been taken, but for those of walks that have ended."""
+        """How many paths have been taken, but for those of walks that have ended."""
         return sum(directory.total + len(directory.lines) for directory in tuple(self._stack))
 
     @property
@@ -119,25 +95,32 @@ class TreeBuilder:
         root = self._mounts.pop(b"", None)
         if root is None:
             return Built(b"", b"", {}, 0)
-        tree, stats = _join(root.lines)
+        tree, stats = self._join(root)
         return Built(self.objects.keep(tree), self.objects.keep(stats), self.objects, root.total + len(root.lines))
 
-    def _open(self, path: bytes, name: bytes, meta: bytes, stats: bytes) -> None:
-        mounted = self._mounts.pop(path, None)
-        if mounted is not None:
-            mounted.meta, mounted.stats = _directory_parts(meta, stats)
-            self._stack.append(mounted)
+    def _enter(self, line: Line) -> None:
+        """Make the directory that a line tells of the one in hand."""
+        where, listed, beside = line
+        fields = listed[:-1].split(b" ")  # its mtime goes to the stats, and its size nowhere: they are the disk's own
+        meta, stats = b" ".join(fields[:3]), b"%s %s" % (beside[:-1], fields[-1])
+        path = self._path(where)
+        parent, _, name = path.rpartition(b"/")
+        if len(where) == len(b".\0"):
+            directory = self._stack[0]
+        elif parent == self._stack[-1].path or self._rewind(parent):
+            directory = self._mounts.pop(path) if path in self._mounts else _Directory(path, name, b"", b"")
+            self._stack.append(directory)
         else:
-            self._stack.append(_Directory(path, name, *_directory_parts(meta, stats)))
+            self.strays += 1
+            return
+        directory.meta, directory.stats = meta, stats
 
-    def _rise(self, path: bytes) -> bool:
-        """Close directories until `/DEPTH/NAME` is in the one in hand; False if it cannot be."""
-        depth, _, name = path[1:].partition(b"/")
-        if not (
-            name and b"/" not in name and depth.isdigit() and len(depth) < 6 and 0 < int(depth) <= len(self._stack)
-        ):
+    def _rise(self, where: bytes) -> bool:
+        """Close directories until the one at `/DEPTH/` is in hand; False if none is open there."""
+        depth = int(where[1:-1])
+        if not 0 < depth <= len(self._stack):
             return False
-        while len(self._stack) > int(depth):
+        while len(self._stack) > depth:
             self._close()
         return True
 
@@ -168,14 +151,24 @@ class TreeBuilder:
             directory.lines.append(self._line(mounted))
             directory.total += mounted.total + len(mounted.lines)
 
-    def _line(self, done: _Directory) -> _Line:
-        tree, stats = _join(done.lines)
+    def _line(self, done: _Directory) -> Line:
+        tree, stats = self._join(done)
         if done.total + len(done.lines) <= _INLINE:
-            line = b"%s\0%s\0\0%s\0" % (done.name, done.meta, tree)
-            return done.name, line, b"%s\0%s" % (done.stats, stats)
+            return b"", b"%s\0%s\0\0%s\0" % (done.name, done.meta, tree), b"%s\0%s" % (done.stats, stats)
         tree_name, stats_name = self.objects.keep(tree).hex().encode(), self.objects.keep(stats).hex().encode()
-        line = b"%s\0%s\0%s\0" % (done.name, done.meta, tree_name)
-        return done.name, line, b"%s %s\0" % (done.stats, stats_name)
+        return b"", b"%s\0%s\0%s\0" % (done.name, done.meta, tree_name), b"%s %s\0" % (done.stats, stats_name)
+
+    def _join(self, done: _Directory) -> tuple[bytes, bytes]:
+        """Return what a directory lists, in the order of the names, for its two objects; note its links."""
+        done.lines.sort(key=_listed)
+        tree = b"".join(map(_listed, done.lines))
+        if _TARGET in tree:
+            begin = b"/%s/" % done.path if done.path else b"/"
+            for where, listed, _ in done.lines:
+                if where and _TARGET in listed:
+                    name, _, told = listed.partition(b"\0")
+                    self.links[begin + name] = told.partition(_TARGET)[2][:-1]
+        return tree, b"".join(map(_beside, done.lines))
 
     def _end_walk(self) -> None:
         if not self._stack:
@@ -188,16 +181,5 @@ class TreeBuilder:
         self._mounts[root.path] = root
 
 
-def _directory_parts(meta: bytes, stats: bytes) -> tuple[bytes, bytes]:
-    """Move a directory's mtime to the stats, and leave its size out: they are the disk's own."""
-    fields = meta.split(b" ")
-    return b" ".join(fields[:3]), b"%s %s" % (stats, fields[-1])
-
-
 def _depth(path: bytes) -> int:
     return path.count(b"/") + 1 if path else 0
-
-
-def _join(lines: list[_Line]) -> tuple[bytes, bytes]:
-    lines.sort()
-    return b"".join([line[1] for line in lines]), b"".join([line[2] for line in lines])

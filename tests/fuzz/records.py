@@ -10,7 +10,7 @@ from tests.fuzz.target import Target, pieces
 from tests.unit.handmade import leaf, tree
 
 SEPARATOR = "@@sep@@"
-_SMALL = b"f644 0 0 1 2.0\03.0 4 1\0\0"
+_SMALL = b"f644 0 0 1 2.0\03.0 4 1\0"
 
 
 def _read(built: Built) -> None:
@@ -64,10 +64,10 @@ def mounts(data: bytes) -> None:
 
 
 def _find() -> Iterator[bytes]:
-    root = b".\0d755 0 0 4096 1.5\02.5 1 3\0\0"
-    some = root + b"./etc\0d755 0 0 1 2.0\03.0 4 1\0\0" + b"./etc/x\0" + _SMALL
-    yield some + b"./l\0l777 0 0 1 2.0\03.0 4 1\0etc/x\0"
-    yield b".\0d755 0 0 1 1.0\01.0 1 1\0\0./a\0" + _SMALL + b"\xff\xfe" + some + b"./srv\0d755 0 0 1 2.0\03.0 4 1\0\0"
+    root = b".\0d755 0 0 4096 1.5\02.5 1 3\0"
+    some = root + b"./etc\0d755 0 0 1 2.0\03.0 4 1\0" + b"/2/y\0" + _SMALL + b"./etc/x\0" + _SMALL
+    yield some + b"./l\0l777 0 0 1 2.0\0>etc/x\03.0 4 1\0"
+    yield b".\0d755 0 0 1 1.0\01.0 1 1\0./a\0" + _SMALL + b"\xff\xfe" + some + b"./srv\0d755 0 0 1 2.0\03.0 4 1\0"
 
 
 def _stat() -> Iterator[bytes]:

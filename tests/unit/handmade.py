@@ -3,19 +3,29 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
+from driftscan.collect.records import printed, read
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Built, Record, TreeBuilder
+from driftscan.model.treebuilder import Built, Line, TreeBuilder
 from driftscan.scopes.base import scopes
 
+Record = tuple[bytes, bytes, bytes, bytes]  # path without leading "/", meta, stats and target, as find prints them
 TAKEN = datetime(2026, 11, 1, 3, 0, tzinfo=timezone.utc)
 
 
 def leaf(path: bytes, meta: bytes, link: bytes = b"", ctime: float = 8.0) -> Record:
     """Return a record; `meta` is type, mode, user and group as in `f644 0 0`."""
     return path, meta + b" 33 4.0", b"%f 77 1" % ctime, link
+
+
+def lines(records: Iterable[Record]) -> list[Line]:
+    """Return what a walk of the root reads of records."""
+    told = b"".join(printed(b"./" + path if path else b".", *facts) for path, *facts in records)
+    found = read(told)
+    assert (found.strange, found.rest) == (0, b""), told
+    return found.lines
 
 
 def tree(*leaves: Record) -> Built:
@@ -28,7 +38,8 @@ def tree(*leaves: Record) -> Built:
             above = above.rpartition(b"/")[0]
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add([leaf(b"", b"d755 0 0"), *(given[path] for path in sorted(given, key=lambda path: path.split(b"/")))])
+    ordered = (given[path] for path in sorted(given, key=lambda path: path.split(b"/")))
+    builder.add(lines([leaf(b"", b"d755 0 0"), *ordered]))
     return builder.finish()
 
 

@@ -14,11 +14,10 @@ from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
-from driftscan.model.treebuilder import Record
 from driftscan.scopes.base import Scope, scopes
 from driftscan.transport.base import Privilege
 from driftscan.transport.replay import Replay
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 RECORDED = Path(__file__).parent.parent / "recordings" / "bookworm-nopy"
 # As bytes, for that is how a host says them.

@@ -12,13 +12,12 @@ from driftscan.explain.view import View
 from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
-from driftscan.model.treebuilder import Record
 from driftscan.role.desk import Desk, Planned
 from driftscan.role.steering import Steering
 from driftscan.scopes.base import scopes
 from driftscan.transport.base import Privilege
 from driftscan.transport.replay import Replay
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 T = TypeVar("T")
 BASE = manifest("base", b"/usr/bin/true")

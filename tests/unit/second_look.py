@@ -9,10 +9,9 @@ from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import ProbeResult
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
 from driftscan.scopes.base import Parsed, scopes
 from tests.unit.conftest import run_below
-from tests.unit.handmade import snapshot, tree
+from tests.unit.handmade import Record, snapshot, tree
 
 
 def image(root: Path, files: dict[str, bytes | str], modes: dict[str, int] | None = None) -> Path:

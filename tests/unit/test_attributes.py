@@ -17,10 +17,9 @@ from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome, ProbeResult
 from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
 from driftscan.transport.base import Privilege
 from driftscan.transport.image import connect
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 NAMES = [
     b"plain",

@@ -13,9 +13,8 @@ import pytest
 from driftscan.cli.app import run
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage, Outcome
-from driftscan.model.treebuilder import Record
 from driftscan.store import Store
-from tests.unit.handmade import TAKEN, leaf, snapshot, tree
+from tests.unit.handmade import TAKEN, Record, leaf, snapshot, tree
 
 Said = tuple[int, str, str]
 Say = Callable[..., Said]

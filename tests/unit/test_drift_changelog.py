@@ -10,9 +10,8 @@ import pytest
 from driftscan.drift.changelog import changelog
 from driftscan.model.item import Item
 from driftscan.model.outcome import Outcome
-from driftscan.model.treebuilder import Record
 from driftscan.store import Store
-from tests.unit.handmade import TAKEN, leaf, snapshot, tree
+from tests.unit.handmade import TAKEN, Record, leaf, snapshot, tree
 
 A, B = leaf(b"etc/link", b"l777 0 0", b"a"), leaf(b"etc/link", b"l777 0 0", b"b")
 FILE = leaf(b"etc/file", b"f644 0 0")

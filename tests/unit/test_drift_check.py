@@ -16,8 +16,7 @@ from driftscan.model.finding import Severity
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 TODAY = date(2026, 11, 22)
 

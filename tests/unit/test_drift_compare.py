@@ -10,8 +10,7 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 
 def files(*leaves: Record, **more: Json) -> Snapshot:

@@ -4,9 +4,8 @@ from driftscan.drift.fleet import Odd, fleet
 from driftscan.model.item import Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
 from driftscan.report.fleet import listed, sentence
-from tests.unit.handmade import leaf, snapshot, tree
+from tests.unit.handmade import Record, leaf, snapshot, tree
 
 
 def host(name: str, *items: Item, files: tuple[Record, ...] = (), **more: Json) -> Snapshot:

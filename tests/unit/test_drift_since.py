@@ -16,9 +16,8 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
 from driftscan.store import Store
-from tests.unit.handmade import TAKEN, leaf, manifest, snapshot, tree
+from tests.unit.handmade import TAKEN, Record, leaf, manifest, snapshot, tree
 
 Night = tuple[Iterable[Item], Sequence[Record]]
 

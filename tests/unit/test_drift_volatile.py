@@ -9,8 +9,7 @@ import pytest
 from driftscan.drift.volatile import Volatile, volatile
 from driftscan.model.item import Item, Json
 from driftscan.model.tree import Entry
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 NOW = "2026-11-01T03:00:00Z"
 A_MOMENT_AGO, AN_HOUR_AGO, LONG_AGO = "2026-11-01T02:59:40Z", "2026-11-01T02:00:00Z", "2026-10-20T03:00:00Z"

@@ -6,8 +6,7 @@ from driftscan.explain.view import View
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 
 def file(path: str, meta: bytes = b"f644 0 0") -> Record:

@@ -5,8 +5,7 @@ from driftscan.explain.language import EXPLAINER as LANGUAGE
 from driftscan.explain.view import View
 from driftscan.findings.language import FAMILY
 from driftscan.model.item import Item
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 SITE = "/opt/shop/venv/lib/python3.11/site-packages"
 LOCAL = "/usr/local/lib/python3.11/dist-packages"

@@ -9,8 +9,7 @@ from driftscan.explain.base import Claim, Explainer
 from driftscan.explain.view import View
 from driftscan.model.explanation import Explanation
 from driftscan.model.tree import walk
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 Claiming = Callable[..., None]
 CACHE = Explanation("state", "apt", "its cache")

@@ -13,8 +13,7 @@ from driftscan.model.item import Item, Json
 from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, snapshot, tree
+from tests.unit.handmade import Record, leaf, snapshot, tree
 
 ONE, TWO = "md5:" + "1" * 32, "md5:" + "2" * 32
 LATER = 200.0  # after all was unpacked

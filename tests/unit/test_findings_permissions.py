@@ -8,8 +8,7 @@ from driftscan.explain.view import View
 from driftscan.findings import attributes, permissions, writable
 from driftscan.model.finding import Finding
 from driftscan.model.item import Item, Json
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 Told = list[tuple[str, str, str]]
 

@@ -7,8 +7,7 @@ from driftscan.explain.view import View
 from driftscan.findings.special import find
 from driftscan.model.finding import Finding
 from driftscan.model.item import Item
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 
 def named(record: Record, inode: int, links: int = 2) -> Record:

@@ -5,8 +5,7 @@ import pytest
 from driftscan.explain.view import View
 from driftscan.findings.symlinks import FAMILY
 from driftscan.model.finding import Finding
-from driftscan.model.treebuilder import Record
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 from tests.unit.test_explain_items import user
 
 

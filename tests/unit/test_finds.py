@@ -5,10 +5,9 @@ from driftscan.findings.finds import Find, finds
 from driftscan.model.amount import amount
 from driftscan.model.finding import Finding, Severity
 from driftscan.model.item import Item
-from driftscan.model.treebuilder import Record
 from driftscan.report.findings import listed
 from driftscan.report.finds import day, gathered, row
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 ANN = Item("accounts", "user ann", {"kind": "user", "name": "ann", "uid": 1000, "gid": 1000})
 

@@ -5,6 +5,7 @@ import random
 import struct
 import tarfile
 import threading
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from driftscan.collect.archive import Member, members
 from driftscan.collect.bundle import Task, TooMuchError, program
 from driftscan.collect.frames import ROOM, BundleSink
-from driftscan.collect.records import all_sound, is_sound
+from driftscan.collect.records import read
 from driftscan.collect.runner import Link, run_tasks
 from driftscan.errors import TransportError
 from driftscan.model.outcome import Outcome, ProbeResult
@@ -273,35 +274,72 @@ def test_a_garbled_archive_is_read_as_far_as_it_holds(data: st.DataObject) -> No
 
 # --- records ----------------------------------------------------------------------------------------------------------
 
-SOUND = (b"./a/b", b"f644 0 0 12 1700000000.1234567890", b"1700000000.1234567890 42 1", b"")
+SOUND = (b"./a/b", b"f644 0 0 12 1700000000.1234567890", b"1700000000.1234567890 42 1")
+DIRECTORY = b"d755 0 0 4096 1.0"
 UNSOUND = [
     {0: path}
-    for path in (b"", b"/", b"/etc", b"./", b"./a/", b".//a", b"./a/../b", b"./..", b"./a/.", b"a", b"../x",
-                 b"./" + b"x" * 70_000)
+    for path in (b"", b"/", b"/etc", b"./", b"./a/", b".//a", b"./a/../b", b"./..", b"./a/.", b"a", b"../x", b"/3/",
+                 b"/3/..", b"/3/a/b", b"/123456/a", b"./" + b"x" * 70_000, b"./" + b"x/" * 35_000 + b"x")
 ] + [
-    {1: meta} for meta in (b"", b"f", b"fzzz", b"f999 0 0 0 0", b"f644 0 0 0", b"f644  0 0 0", b"x644 0 0 0 0",
-                           b"f644 0 0 0 .",
+    {1: meta} for meta in (b"f", b"fzzz", b"f999 0 0 0 0", b"f644 0 0 0", b"f644  0 0 0", b"x644 0 0 0 0",
+                           b"f644 0 0 0 .", b"f644 0 0 0 0\0>target", b"l777 0 0 0 0\0target", b"d755 0 0 0 0\0>x",
                            b"f644 0 0 0 " + b"9" * 99, b"f644 -1 0 0 0", b"f644 0 0 0 0\n", b"f644 0 0 0 1-1")
-] + [{2: stats} for stats in (b"", b"0 0", b"0  0", b"0 0 0 0", b". 0 0", b"0 0 x")]  # fmt: skip
+] + [{2: stats} for stats in (b"", b"0 0", b"0  0", b"0 0 0 0", b". 0 0", b"0 0 x")] + [
+    {0: path, 1: DIRECTORY} for path in (b"/3/x", b"/3", b"./a/", b"./a/../b", b"./" + b"x/" * 35_000 + b"x")
+]  # fmt: skip
+
+
+def record(odd: dict[int, bytes]) -> bytes:
+    path, meta, stats = (odd.get(at, field) for at, field in enumerate(SOUND))
+    return b"%s\0%s\0%s\0" % (path, meta, stats)
 
 
 @pytest.mark.parametrize("odd", UNSOUND, ids=lambda odd: str(odd)[:30])
 def test_what_find_never_prints_is_known_alone_and_among_many(odd: dict[int, bytes]) -> None:
-    record = tuple(odd.get(at, field) for at, field in enumerate(SOUND))
-    assert not is_sound(record)
-    paths, metas, stats, _ = zip(*[SOUND] * 50, record, *[SOUND] * 50, strict=True)
-    assert not all_sound(paths, metas, stats)
+    sound = record({})
+    for before, after in ((0, 3), (50, 50), (1, 1), (1, 0), (0, 1)):
+        found = read(sound * before + record(odd) + sound * after)
+        assert b"".join(map(b"".join, found.lines)) == sound * (before + after)
+        assert found.strange or (found.rest and not after), found.rest
 
 
 @pytest.mark.parametrize(
     "odd",
-    [{}, {0: b"."}, {0: b"./..."}, {0: b"./.git/..a/a..\n"}, {0: b"./\xff "}, {1: b"d1777 0 0 4096 -5.5"},
-     {1: b"l777 0 0 3 17"}, {2: b"-1.0000000000 0 1"}],
-    ids=str,
+    [{}, {0: b"./..."}, {0: b"./.git/..a/a..\n"}, {0: b"./\xff "}, {0: b"/3/d755 0 0"}, {0: b"/1/x"},
+     {0: b".", 1: b"d1777 0 0 4096 -5.5"}, {0: b"./f", 1: DIRECTORY}, {0: b"/99999/..x"},
+     {0: b"./" + b"x/" * 30_000 + b"x", 1: DIRECTORY}, {0: b"/2/>x"},
+     {1: b"l777 0 0 3 17\0>"}, {1: b"l777 0 0 3 17\0>../>\n"}, {2: b"-1.0000000000 0 1"}],
+    ids=lambda odd: str(odd)[:30],
 )  # fmt: skip
 def test_what_find_prints_is_sound(odd: dict[int, bytes]) -> None:
-    record = tuple(odd.get(at, field) for at, field in enumerate(SOUND))
-    assert is_sound(record)
+    told = record(odd)
+    for count in (1, 7):
+        found = read(told * count + told[:-1])
+        assert [b"".join(line) for line in found.lines] == [told] * count
+        assert (found.strange, found.rest) == (0, told[:-1])
+
+
+FIELDS = st.binary(max_size=8) | st.sampled_from([*SOUND, b".", b"/3/x", DIRECTORY, b"l777 0 0 1 1.0", b">x"])
+
+
+@given(st.lists(FIELDS | st.just(record({})[:-1]), max_size=12))
+def test_what_is_read_and_what_is_not_is_all_there_was(fields: list[bytes]) -> None:
+    data = b"\0".join(fields)
+    found = read(data)
+    taken = b"".join(map(b"".join, found.lines))
+    assert data.endswith(found.rest)
+    assert found.strange or taken + found.rest == data
+    assert len(taken) + len(found.rest) <= len(data)
+
+
+@pytest.mark.parametrize("part", [b"./a", b".", b"/3/", b"/.a"])
+@pytest.mark.parametrize("end", [b"", b"\0", b"\0d", b"\0f644 0 0 1 1.0"])
+def test_garbage_is_gone_through_once(part: bytes, end: bytes) -> None:
+    field = b"." + part * 50_000
+    for data in (field + end, field.replace(b"/", b"/\0")[:200_000] + end):
+        start = time.process_time()
+        read(data)
+        assert time.process_time() - start < 1
 
 
 # --- the bundle -------------------------------------------------------------------------------------------------------

@@ -12,12 +12,11 @@ from driftscan.model.manifest import Manifest, PackagedFile
 from driftscan.model.outcome import Outcome
 from driftscan.model.proof import Remainder
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Record
 from driftscan.prove.compare import Comparison, compare
 from driftscan.role.model import Data, LeftOut, Role, Secret
 from driftscan.role.resources import Content, File, Lines, Package, User, Variable, Why
 from driftscan.role.steering import Steering
-from tests.unit.handmade import TAKEN, leaf, manifest, snapshot, tree
+from tests.unit.handmade import TAKEN, Record, leaf, manifest, snapshot, tree
 
 STOCK = manifest("stock", b"/etc", b"/etc/stock", b"/opt", b"/srv", b"/usr", b"/usr/bin", b"/usr/bin/wc", b"/var")
 DIRECTORIES = [leaf(name, b"d755 0 0") for name in (b"opt", b"srv", b"var")]

@@ -14,7 +14,6 @@ from driftscan.explain.view import View
 from driftscan.findings.base import Judgement
 from driftscan.model.item import Item
 from driftscan.model.text import raw, text
-from driftscan.model.treebuilder import Record
 from driftscan.role import archive as module
 from driftscan.role.archive import pack
 from driftscan.role.desk import Desk, Planned
@@ -22,7 +21,7 @@ from driftscan.role.model import Data, LeftOut, Program
 from driftscan.role.resources import Archive, File, HardLink, Why
 from driftscan.role.secrets import Secrets
 from driftscan.role.steering import Steering, Wanted
-from tests.unit.handmade import snapshot, tree
+from tests.unit.handmade import Record, snapshot, tree
 
 LONG = b"d" * 200 + b"/" + b"f" * 250
 FILES = {

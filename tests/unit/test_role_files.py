@@ -8,7 +8,6 @@ from driftscan.explain.view import View
 from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.text import text
-from driftscan.model.treebuilder import Record
 from driftscan.role.model import Role
 from driftscan.role.plan import plan
 from driftscan.role.resources import (
@@ -26,7 +25,7 @@ from driftscan.role.resources import (
     Xattr,
 )
 from driftscan.role.steering import Steering, Wanted
-from tests.unit.handmade import leaf, manifest, snapshot, tree
+from tests.unit.handmade import Record, leaf, manifest, snapshot, tree
 
 _USERS = (
     Item("accounts", "user root", {"kind": "user", "name": "root", "uid": 0, "gid": 0}),

@@ -13,12 +13,11 @@ from driftscan.findings.base import judge
 from driftscan.model.item import Item
 from driftscan.model.manifest import Manifest
 from driftscan.model.text import text
-from driftscan.model.treebuilder import Record
 from driftscan.role.desk import Desk
 from driftscan.role.repack import CannotRepackError, Repacked, field_of, repack, stanzas
 from driftscan.role.resources import Content, Variable
 from driftscan.role.steering import Steering
-from tests.unit.handmade import leaf, snapshot, tree
+from tests.unit.handmade import Record, leaf, snapshot, tree
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="NOT TESTED: dpkg-deb is not on this machine")
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from driftscan.model.item import Item
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.snapshot import Snapshot
-from driftscan.model.treebuilder import Built, Record, TreeBuilder
+from driftscan.model.treebuilder import Built, TreeBuilder
 from driftscan.scopes.base import Parsed
 from driftscan.scopes.checkout.urls import without_credentials
 from driftscan.scopes.language_packages import SCOPE
 from driftscan.scopes.languages.records import gathered
-from tests.unit.handmade import manifest, snapshot
+from tests.unit.handmade import Record, lines, manifest, snapshot
 
 
 def survey(root: Path) -> Built:
@@ -37,7 +37,7 @@ def survey(root: Path) -> Built:
     add(str(root), "")
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add(records)
+    builder.add(lines(records))
     return builder.finish()
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftscan.model.tree import children, descend, runs, walk
-from driftscan.model.treebuilder import Record, TreeBuilder
+from driftscan.model.treebuilder import TreeBuilder
+from tests.unit.handmade import Record, lines
 
 NAMES = st.binary(min_size=1, max_size=6).filter(
     lambda name: not set(name) & {0, ord("/")} and name not in {b".", b".."}
@@ -43,7 +44,7 @@ def build(found: list[Record], *, at_once: int = 1000) -> TreeBuilder:
     builder = TreeBuilder()
     builder.begin(b"")
     for start in range(0, len(found), at_once):
-        builder.add(found[start : start + at_once])
+        builder.add(lines(found[start : start + at_once]))
     return builder
 
 
@@ -140,9 +141,9 @@ def test_descend_opens_only_what_lies_on_the_way() -> None:
 def test_a_mount_that_was_walked_before_hangs_where_it_is_mounted() -> None:
     builder = TreeBuilder()
     builder.begin(b"mnt/data")
-    builder.add([(b"mnt/data/", b"d755 0 0 1 1", b"1 1 1", b""), (b"mnt/data/x", b"f600 0 0 1 1", b"1 2 1", b"")])
+    builder.add(lines([(b"", b"d755 0 0 1 1", b"1 1 1", b""), (b"x", b"f600 0 0 1 1", b"1 2 1", b"")]))
     builder.begin(b"")
-    builder.add([ROOT, *records({b"mnt": {b"data": {}, b"other": (b"f644", b"")}})])
+    builder.add(lines([ROOT, *records({b"mnt": {b"data": {}, b"other": (b"f644", b"")}})]))
     built = builder.finish()
     paths = [entry.path for entry in walk(built.objects, built.tree, built.stats)]
     assert paths == [b"/mnt", b"/mnt/data", b"/mnt/data/x", b"/mnt/other"]
@@ -151,9 +152,9 @@ def test_a_mount_that_was_walked_before_hangs_where_it_is_mounted() -> None:
 def test_a_mount_below_what_was_not_walked_hangs_there_too() -> None:
     builder = TreeBuilder()
     builder.begin(b"dev/shm")
-    builder.add([(b"dev/shm/", b"d1777 0 0 1 1", b"1 1 1", b""), (b"dev/shm/x", b"f600 0 0 1 1", b"1 2 1", b"")])
+    builder.add(lines([(b"", b"d1777 0 0 1 1", b"1 1 1", b""), (b"x", b"f600 0 0 1 1", b"1 2 1", b"")]))
     builder.begin(b"")
-    builder.add([ROOT, *records({b"dev": {}, b"etc": {}})])
+    builder.add(lines([ROOT, *records({b"dev": {}, b"etc": {}})]))
     built = builder.finish()
     entries = list(walk(built.objects, built.tree, built.stats))
     assert [entry.path for entry in entries] == [b"/dev", b"/dev/shm", b"/dev/shm/x", b"/etc"]

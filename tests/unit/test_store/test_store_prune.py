@@ -18,6 +18,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import walk
 from driftscan.model.treebuilder import Built, TreeBuilder
 from driftscan.store import Pruned, Retention, Store
+from tests.unit.handmade import lines
 from tests.unit.test_store.conftest import EPOCH
 
 Snap = Callable[..., Snapshot]
@@ -29,10 +30,10 @@ def tree_of(night: int) -> Built:
     builder.begin(b"")
     stats = b"1.0 2 3"
     for directory in (b"same", b"night"):
-        builder.add([(directory, b"d755 0 0 4096 1.0", stats, b"")])
+        builder.add(lines([(directory, b"d755 0 0 4096 1.0", stats, b"")]))
         mark = b"%d" % night if directory == b"night" else b""
         names = [b"%s/f%03d%s" % (directory, number, mark) for number in range(100)]
-        builder.add([(name, b"f644 0 0 5 1.0", stats, b"") for name in names])
+        builder.add(lines((name, b"f644 0 0 5 1.0", stats, b"") for name in names))
     return builder.finish()
 
 

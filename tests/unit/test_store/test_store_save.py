@@ -21,6 +21,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import walk
 from driftscan.model.treebuilder import TreeBuilder
 from driftscan.store import Store
+from tests.unit.handmade import lines
 
 Snap = Callable[..., Snapshot]
 
@@ -53,9 +54,9 @@ def first_seen(store: Store, key: str) -> list[str]:
 def small_tree() -> TreeBuilder:
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add([(b"", b"d755 0 0 4096 1.0", b"1.0 2 3", b""), (b"etc", b"d755 0 0 4096 1.0", b"1.0 3 2", b"")])
+    builder.add(lines([(b"", b"d755 0 0 4096 1.0", b"1.0 2 3", b""), (b"etc", b"d755 0 0 4096 1.0", b"1.0 3 2", b"")]))
     names = [b"etc/f\xff%03d" % number for number in range(200)]
-    builder.add([(name, b"f644 0 0 5 1.0", b"1.0 4 1", b"") for name in names])
+    builder.add(lines((name, b"f644 0 0 5 1.0", b"1.0 4 1", b"") for name in names))
     return builder
 
 

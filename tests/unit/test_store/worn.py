@@ -13,6 +13,7 @@ from driftscan.model.snapshot import Snapshot
 from driftscan.model.tree import walk
 from driftscan.model.treebuilder import Built, TreeBuilder
 from driftscan.store import Store, StoredSnapshot
+from tests.unit.handmade import lines
 
 PAGE = 4096
 _FIRST = datetime(2026, 11, 1, 3, 0, tzinfo=timezone.utc)
@@ -22,13 +23,14 @@ def tree(more: int, size: int = 90) -> Built:
     """Return a tree of six directories; `more` files make the fourth one another."""
     builder = TreeBuilder()
     builder.begin(b"")
-    builder.add([(b"", b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2", b"")])
+    builder.add(lines([(b"", b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2", b"")]))
     for top in range(6):
-        builder.add([(b"d%d" % top, b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2", b"")])
-        builder.add(
+        builder.add(lines([(b"d%d" % top, b"d755 0 0 4096 1600000000.0", b"1600000001.0 7 2", b"")]))
+        records = [
             (b"d%d/file%04d" % (top, n), b"f644 0 0 %d 1600000000.0" % (n * 37), b"1600000001.%d %d 1" % (n, n), b"")
             for n in range(size + (more if top == 3 else 0))
-        )
+        ]
+        builder.add(lines(records))
     return builder.finish()
 
 
