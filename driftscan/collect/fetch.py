@@ -9,7 +9,7 @@ from driftscan.collect.archive import members
 from driftscan.collect.bundle import Task, new_nonce
 from driftscan.collect.runner import Link, Results, run_more_tasks, run_tasks
 from driftscan.model.text import text
-from driftscan.scopes._common import shell_word
+from driftscan.scopes._common import number, shell_word
 from driftscan.scopes.base import Probe
 
 LIMIT = 64 << 20  # bytes of one file
@@ -268,7 +268,7 @@ def _each(answers: Iterable[bytearray], separator: str, limit: int) -> Iterator[
                 yield path, b"large", None
             else:
                 modified = before.split()[1:2]
-                yield path, outcome, (data, int(modified[0]) if modified and modified[0].isdigit() else None)
+                yield path, outcome, (data, number(modified[0]) if modified else None)
 
 
 def _numbers(answers: Iterable[bytearray]) -> Iterator[tuple[bytes, tuple[int, int]]]:

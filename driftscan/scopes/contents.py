@@ -10,6 +10,7 @@ from driftscan.model.ownership import Ownership
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw, text
 from driftscan.model.tree import Entry
+from driftscan.scopes._common import number
 from driftscan.scopes._follow import no_tree
 from driftscan.scopes._places import ROOTS
 from driftscan.scopes.base import Again, Follow, ItemScope, Parsed, Probe, Results, Since
@@ -71,8 +72,8 @@ def parse(snapshot: Snapshot, results: Results) -> Parsed:
     notes = []
     for result in results.values():
         for kind, path, lines in told(result.stdout):
-            if kind == b"left" and path.isdigit() and path != b"0":
-                notes.append(_left_out(int(path), lines))
+            if kind == b"left" and (count := number(path)):
+                notes.append(_left_out(count, lines))
             entry = directories.entry(path) if kind == b"key" else None
             if entry is not None:
                 items[path] = _item(entry, Content(None, private_keys(lines), None, None))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from driftscan.model.item import Column, Item, Json
 from driftscan.model.outcome import Outcome
 from driftscan.model.redaction import redact
+from driftscan.model.text import number
 from driftscan.scopes._common import numbered
 from driftscan.scopes.base import ItemScope, Parsed, Results
 from driftscan.scopes.proc.cgroup import made_path, made_unit
@@ -181,11 +182,10 @@ def _active(unit: LiveUnit | None) -> str:
 def _volatile(unit: LiveUnit | None) -> dict[str, Json]:
     if unit is None:
         return {}
-    pid, restarts = unit.get("MainPID"), unit.get("NRestarts")
     return {
         "state": f"{unit.get('ActiveState')} {unit.get('SubState')}".strip() or None,
-        "main_pid": int(pid) if pid.isdecimal() and int(pid) else None,
-        "restarts": int(restarts) if restarts.isdecimal() else None,
+        "main_pid": number(unit.get("MainPID")) or None,
+        "restarts": number(unit.get("NRestarts")),
         "since": units_live.moment(unit.get("ActiveEnterTimestamp")),
         "needed_by": sorted({name for key in ("WantedBy", "RequiredBy", "TriggeredBy") for name in unit.words(key)}),
     }

@@ -1,4 +1,5 @@
 import gzip
+import signal
 import struct
 from datetime import datetime, timezone
 from pathlib import Path
@@ -159,6 +160,25 @@ def test_a_zone_that_is_none() -> None:
         "dpkg": ProbeResult("dpkg", Outcome.OK, stdout=DPKG),
     }
     assert parse(results).items[0].attributes["when"] == "2026-06-07T10:00:01Z"
+
+
+def test_a_zone_that_is_cut_off_is_read_to_its_end_and_not_for_ever() -> None:
+    whole = Path("/usr/share/zoneinfo/Europe/Berlin").read_bytes()
+    dpkg = ProbeResult("dpkg", Outcome.OK, stdout=DPKG)
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(60)
+    try:
+        for end in [*range(0, len(whole), 61), *range(len(whole) - 30, len(whole))]:
+            file = HostFile(b"/etc/localtime", Outcome.OK, whole[:end])
+            told = parse({"zone": ProbeResult("zone", Outcome.OK, files=(file,)), "dpkg": dpkg})
+            assert told.items[0].attributes["when"] == "2026-06-07T10:00:01Z"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @settings(deadline=None, max_examples=40)

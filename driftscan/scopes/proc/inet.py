@@ -38,7 +38,7 @@ _STATES: Mapping[str, State] = {"0A": "listen", "07": "listen", "01": "establish
 _LINE = re.compile(
     rb"/proc/net/(?P<protocol>tcp6?|udp6?): *\d+: (?P<local>[0-9A-F]{8}|[0-9A-F]{32}):(?P<port>[0-9A-F]{4}) "
     rb"(?P<peer>[0-9A-F]{8}|[0-9A-F]{32}):(?P<peer_port>[0-9A-F]{4}) (?P<state>[0-9A-F]{2}) "
-    rb"\S+ \S+ \S+ +(?P<uid>\d+) +\d+ (?P<inode>\d+)(?: .*)?"
+    rb"\S+ \S+ \S+ +(?P<uid>\d{1,10}) +\d+ (?P<inode>\d{1,20})(?: .*)?"
 )
 _HOLDER = re.compile(rb"/proc/(\d{1,10})/fd/\d+ socket:\[(\d{1,20})\]")
 _LS_FOLDER = re.compile(rb"/proc/(\d{1,10})/fd:")
@@ -77,7 +77,11 @@ def parse_sockets(result: ProbeResult) -> Sockets:
         words = line.split()
         if words[:1] == [b"order"]:
             order = "big" if words[1:] == [b"16777216"] else "little"
-        elif words[:1] == [b"ephemeral"] and len(words) == 3 and all(word.isdigit() for word in words[1:]):
+        elif (
+            words[:1] == [b"ephemeral"]
+            and len(words) == 3
+            and all(word.isdigit() and len(word) < 6 for word in words[1:])
+        ):
             ephemeral = (int(words[1]), int(words[2]))
         elif match := _LINE.fullmatch(line.rstrip()):
             found.append(_socket(match, order))

@@ -96,7 +96,7 @@ def table(results: Mapping[str, ProbeResult]) -> Table:
 
 def parse_stat(data: bytes, ticks: int, boot: float) -> Process | None:
     """Read one /proc/PID/stat: the name in it may hold anything, also blanks, parentheses and newlines."""
-    match = re.fullmatch(rb"(\d+) \((.*)\) ([A-Za-z]) (-?\d+(?: -?\d+){20,})\n?", data, re.DOTALL)
+    match = re.fullmatch(rb"(\d{1,10}) \((.*)\) ([A-Za-z]) (-?\d{1,20}(?: -?\d{1,20}){20,})\n?", data, re.DOTALL)
     if match is None:
         return None
     fields = [int(value) for value in match[4].split()]
