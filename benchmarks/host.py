@@ -6,7 +6,7 @@ Needs the lab (root). The host is a sauced lab host with a generated archive on 
 that its CPU and the auditor's share the cores. For each tool one line: wall seconds, their ratio to the bare find with
 the same fields over the same SSH (piped to cat; the mean of those before and after), CPU seconds of the auditor and of
 the host, peak memory of the auditor. The best of some rounds counts. Peers that look at a host from inside are run
-there.
+there, once and for five minutes at most; each line is printed as it is known.
 """
 
 import argparse
@@ -16,8 +16,8 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -42,12 +42,16 @@ while left > 0:
         left -= 25
     year += 1
 """
-AIDE = "echo 'database_in=file:/root/aide.db\ndatabase_out=file:/root/aide.db\n/ R+sha256' >/root/aide.conf"
+PATIENCE = 300  # seconds for a peer
+AIDE = "printf 'database_in=file:/root/aide.db\\ndatabase_out=file:/root/aide.db\\n/ R+sha256\\n' >/root/aide.conf"
+ENROLL = """proxy=$(grep -rhoE 'http://[0-9.:]+' /etc/apt/apt.conf.d/ | head -n 1)
+python3 -m venv /tmp/peer && PIP_CERT=/run/lab-ca.pem HTTPS_PROXY=$proxy /tmp/peer/bin/pip -q install enroll"""
 PEERS = {
     "dpkg -V": ("true", "dpkg -V"),
     "debsums": ("apt-get -qq install -y debsums", "debsums -sa"),
-    "aide --init": (f"apt-get -qq install -y aide-common; {AIDE}", "aide -c /root/aide.conf --init"),
     "cruft-ng": ("apt-get -qq install -y cruft-ng plocate", "updatedb; cruft-ng"),
+    "enroll harvest": (ENROLL, "/tmp/peer/bin/enroll --no-config --assume-safe-path harvest --out /tmp/harvest"),
+    "aide --init, SHA-256": (f"apt-get -qq install -y aide-common; {AIDE}", "aide -c /root/aide.conf --init"),
 }
 
 
@@ -59,6 +63,14 @@ class Run:
     cpu: float
     host: float
     memory: float
+    cut: bool = False
+
+    def line(self, name: str, floor: float) -> str:
+        """Return a line of the table; the bare find takes `floor` seconds."""
+        return (
+            f"{name:28} {'over ' if self.cut else '':>5}{self.wall:7.2f} s {self.wall / floor:8.2f} {self.cpu:6.2f} s"
+            f" {self.host:7.2f} s {self.memory:5.0f} MB"
+        )
 
 
 def host_cpu(host: hosts.LabHost) -> float:
@@ -71,7 +83,12 @@ def host_cpu(host: hosts.LabHost) -> float:
     return int(told.split("usage_usec ")[1].split()[0]) / 1e6
 
 
-def measure(host: hosts.LabHost, command: Sequence[str], environment: dict[str, str] | None = None) -> Run:
+def measure(
+    host: hosts.LabHost,
+    command: Sequence[str],
+    environment: dict[str, str] | None = None,
+    codes: Container[int] = range(5),
+) -> Run:
     """Run `command` in a process of its own, its output thrown away."""
     before, start, reader = host_cpu(host), time.perf_counter(), os.fork()
     if not reader:
@@ -81,7 +98,7 @@ def measure(host: hosts.LabHost, command: Sequence[str], environment: dict[str, 
         os.execvpe(command[0], list(command), environment or dict(os.environ))
     _, status, used = os.wait4(reader, 0)
     wall = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status) not in {0, 1, 2, 3, 4}:
+    if os.waitstatus_to_exitcode(status) not in codes:
         sys.exit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
     time.sleep(0.5)  # the host's side of the connection ends a little later
     return Run(wall, used.ru_utime + used.ru_stime, host_cpu(host) - before, used.ru_maxrss / 1024)
@@ -103,21 +120,24 @@ def main() -> None:
         entries = int(host.root("find / -xdev | wc -l"))
         print(f"{entries:,} entries; cores: {os.cpu_count()}, load: {os.getloadavg()[0]:.2f}", flush=True)
         rows = rounds(host, home)
+        floor = rows["find"].wall
+        print(f"\n{'':28} {'wall':>14} {'to find':>8} {'CPU':>8} {'host CPU':>9} {'memory':>8}")
+        for name, run in rows.items():
+            print(run.line(name, floor), flush=True)
         if not asked.without_peers:
             host.root("apt-get -qq update")
             for name, (prepare, command) in PEERS.items():
-                host.root(f"export DEBIAN_FRONTEND=noninteractive; {{ {prepare}; }} >/dev/null 2>&1; true")
-                rows[name] = measure(host, [*ssh(host), command])
+                host.root(f"export DEBIAN_FRONTEND=noninteractive; {{ {prepare}\n}} >/dev/null 2>&1; true")
+                print(peer(host, command).line(name, floor), flush=True)
         size = Path(home, "driftscan.db").stat().st_size
-    floor = rows["find"].wall
-    print(f"\n{'':28} {'wall':>9} {'to find':>8} {'CPU':>8} {'host CPU':>9} {'memory':>8}")
-    for name, run in rows.items():
-        print(
-            f"{name:28} {run.wall:7.2f} s {run.wall / floor:8.2f} {run.cpu:6.2f} s {run.host:7.2f} s"
-            f" {run.memory:5.0f} MB"
-        )
     print(f"database after all: {size / 1e6:.1f} MB, {size / entries:.1f} bytes per entry")
     print(f"took {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU here")
+
+
+def peer(host: hosts.LabHost, command: str) -> Run:
+    """Run what looks at the host from inside, as long as there is patience."""
+    run = measure(host, [*ssh(host), f"timeout -k 5 {PATIENCE} sh -c '{command}'"], codes={*range(125), 137})
+    return replace(run, cut=run.wall >= PATIENCE)
 
 
 def ssh(host: hosts.LabHost) -> list[str]:
@@ -144,7 +164,8 @@ def rounds(host: hosts.LabHost, home: str) -> dict[str, Run]:
     rows = {"first scan": best(first), "later night": best(lambda: measure(host, scan, environment))}
     rows["first scan, with audit"] = measure(host, [program, "audit", *scan[2:]], environment)
     after = best(lambda: measure(host, find))
-    mean = Run(*((one + other) / 2 for one, other in zip(vars(before).values(), vars(after).values(), strict=True)))
+    parts = ("wall", "cpu", "host", "memory")
+    mean = Run(*((getattr(before, part) + getattr(after, part)) / 2 for part in parts))
     return {"find": mean, **rows}
 
 
