@@ -59,8 +59,10 @@ def read_objects(connection: Connection, digests: Iterable[bytes]) -> Iterator[t
 
 def _packed(connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     for wanted in chunks(sorted(digests)):
-        for digest, packed in connection.execute(select(_digest, _data).where(_digest.in_(wanted))):  # noqa: UP028 - a row is no tuple
-            yield digest, packed
+        asked = set(wanted)
+        for digest, packed in connection.execute(select(_digest, _data).where(_digest.in_(wanted))):
+            if digest in asked:  # a damaged index leads to other rows
+                yield digest, packed
 
 
 def reachable(
