@@ -5,7 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+)
 
 _CHUNK = 500
 _T = TypeVar("_T")
@@ -38,3 +51,13 @@ def is_one_of(connection: Connection, column: ColumnElement[int], numbers: Seque
         each = func.json_array_elements_text(cast(given, JSON)).table_valued("value")
         found = select(cast(each.c.value, BigInteger))
     return column.in_(found)
+
+
+def plain(column: ColumnElement[Any], connection: Connection) -> ColumnElement[Any]:
+    """Return a column of texts as SQLite has it: in a damaged database text need not be text any more."""
+    return cast(column, LargeBinary) if connection.dialect.name == "sqlite" else column
+
+
+def as_text(value: str | bytes | None) -> str:
+    """Return what `plain` gave as text, as far as it is any."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, unseen
+from driftscan.store.statements import as_text, plain
 
 _Events = list[tuple[int, int]]  # from which snapshot on how many more items are shown
 
@@ -23,7 +24,8 @@ class Shortfall(NamedTuple):
 def shortfalls(connection: Connection) -> Iterator[Shortfall]:
     """Yield what is lost, in the order of hosts, scopes and snapshots."""
     events = _events(connection)
-    columns = (snapshot.c.host_id, scope_coverage.c.scope, host.c.name, snapshot.c.id, scope_coverage.c["items"])
+    scope_of, name_of = plain(scope_coverage.c.scope, connection), plain(host.c.name, connection)
+    columns = (snapshot.c.host_id, scope_of, name_of, snapshot.c.id, scope_coverage.c["items"])
     rows = (
         select(*columns)
         .join(snapshot, snapshot.c.id == scope_coverage.c.snapshot_id)
@@ -33,25 +35,26 @@ def shortfalls(connection: Connection) -> Iterator[Shortfall]:
     here: tuple[int, str] | None = None
     waiting: _Events = []
     left = 0
-    for host_id, scope, name, number, seen in connection.execute(rows):
+    for host_id, told, name, number, seen in connection.execute(rows):
+        scope = as_text(told)
         if (host_id, scope) != here:
             here, left = (host_id, scope), 0
             waiting = sorted(events.get(here, ()), reverse=True)
         while waiting and waiting[-1][0] <= number:
             left += waiting.pop()[1]
         if left < seen:
-            yield Shortfall(name, number, scope, left, seen)
+            yield Shortfall(as_text(name), number, scope, left, seen)
 
 
 def _events(connection: Connection) -> dict[tuple[int, str], _Events]:
     """Return by host and scope where ranges begin and end, and where they are interrupted."""
     found: dict[tuple[int, str], _Events] = {}
-    of = (sighting.c.host_id, item.c.scope)
+    of = (sighting.c.host_id, plain(item.c.scope, connection))
     ranges = (sighting.c.first_snapshot, sighting.c.last_snapshot)
     gaps = (unseen.c.before_snapshot, unseen.c.after_snapshot)
     seen = select(*of, *ranges, func.count()).join(item, item.c.id == sighting.c.item_id).group_by(*of, *ranges)
     for host_id, scope, first, last, count in connection.execute(seen):
-        found.setdefault((host_id, scope), []).extend([(first, count), (last + 1, -count)])
+        found.setdefault((host_id, as_text(scope)), []).extend([(first, count), (last + 1, -count)])
     not_seen = (
         select(*of, *gaps, func.count())
         .join(sighting, sighting.c.id == unseen.c.sighting_id)
@@ -59,5 +62,5 @@ def _events(connection: Connection) -> dict[tuple[int, str], _Events]:
         .group_by(*of, *gaps)
     )
     for host_id, scope, again, last, count in connection.execute(not_seen):
-        found.setdefault((host_id, scope), []).extend([(last + 1, -count), (again, count)])
+        found.setdefault((host_id, as_text(scope)), []).extend([(last + 1, -count), (again, count)])
     return found

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Column as TableColumn
-from sqlalchemy import Connection, LargeBinary, Table, and_, cast, func, inspect, select
+from sqlalchemy import Connection, Table, and_, func, inspect, select
 
 from driftscan.model.proof_json import from_json
 from driftscan.model.text import shown
@@ -25,6 +25,7 @@ from driftscan.store.schema import (
     snapshot,
     stored_object,
 )
+from driftscan.store.statements import as_text, plain
 from driftscan.store.tally import shortfalls
 from driftscan.store.views import made_views
 
@@ -52,9 +53,9 @@ def lost_hosts(connection: Connection) -> list[int]:
 
 def damaged_items(connection: Connection) -> list[tuple[int, str]]:
     """Return the number of each item that does not say what its digest is of, and what it seems to be."""
-    texts = [_plain(item.c[name], connection) for name in ("scope", "key", "attributes")]
+    texts = [plain(item.c[name], connection) for name in ("scope", "key", "attributes")]
     return [
-        (row[0], f"{shown(_text(row[1]))} {shown(_text(row[2]))}")
+        (row[0], f"{shown(as_text(row[1]))} {shown(as_text(row[2]))}")
         for row in connection.execute(select(item.c.id, *texts, item.c.digest))
         if not _is_item(row[1:4], row[4])
     ]
@@ -72,7 +73,7 @@ def unreadable(connection: Connection) -> list[tuple[Table, tuple[Any, ...], str
     """Return rows of other tables that cannot be read: the table, its primary key, and why."""
     found: list[tuple[Table, tuple[Any, ...], str]] = []
     for table, column, read in _DOCUMENTS:
-        columns = [*table.primary_key.columns, _plain(table.c[column], connection)]
+        columns = [*table.primary_key.columns, plain(table.c[column], connection)]
         for *key, value in connection.execute(select(*columns)):
             if value is not None and (said := _complaint(read, value)):
                 found.append((table, tuple(key), f"{column}: {said}"))
@@ -164,15 +165,6 @@ def spans(numbers: tuple[int, ...]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
-def _plain(column: TableColumn[Any], connection: Connection) -> Any:
-    """Return a column as SQLite has it: text need not be text any more."""
-    return cast(column, LargeBinary) if connection.dialect.name == "sqlite" else column
-
-
-def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
-
-
 def _is_item(texts: Sequence[Any], name: bytes) -> bool:
     try:
         told = [value.decode() if isinstance(value, bytes) else value for value in texts]
@@ -222,7 +214,7 @@ _DOCUMENTS: tuple[tuple[Table, str, Callable[[Any], object]], ...] = (
     (snapshot, "tree", _name),
     (snapshot, "stats", _name),
     (snapshot, "manifests", _name),
-    (scope_coverage, "outcome", lambda value: outcome_of(_text(value))),
+    (scope_coverage, "outcome", lambda value: outcome_of(as_text(value))),
     (scope_coverage, "gaps", _list),
     (scope_coverage, "notes", _list),
     (sighting, "volatile", _json),

@@ -159,6 +159,7 @@ def test_a_directory_and_a_package_are_named(sound: Path, tmp_path: Path) -> Non
     [
         ("UPDATE item SET attributes = '{}' WHERE key = 'p7' AND scope = 'packages'", "item packages p7 is damaged"),
         ("UPDATE item SET attributes = '{' WHERE key = '/etc/c1'", "item contents /etc/c1 is damaged"),
+        ("UPDATE item SET scope = CAST(x'7061ff' AS TEXT) WHERE key = 'p7'", "item pa\ufffd p7 is damaged"),
         ("UPDATE sighting SET volatile = '{' WHERE id = 9", "sighting 9 cannot be read"),
         ("UPDATE scope_coverage SET outcome = 'fine' WHERE scope = 'services'", "services cannot be read: outcome"),
         ("UPDATE scope_coverage SET gaps = '[' WHERE scope = 'services'", "services cannot be read: gaps"),
