@@ -75,8 +75,12 @@ class Rights:
 
     def owner(self, entry: Entry) -> str:
         """Return `USER:GROUP` of an entry, numbers where there is no name."""
+        return ":".join(self._named(entry))
+
+    def _named(self, entry: Entry) -> tuple[str, str]:
+        """Return the user and the group of an entry apart: a directory service may give either a colon."""
         uid, gid = entry.owner
-        return f"{self._view.names.users.get(uid, str(uid))}:{self._view.names.groups.get(gid, str(gid))}"
+        return self._view.names.users.get(uid, str(uid)), self._view.names.groups.get(gid, str(gid))
 
     def capabilities(self, path: bytes, manifest: Manifest, packaged: bytes) -> set[str]:
         """Return the capabilities that a packaged file may have, spelled as getcap does."""
@@ -107,7 +111,7 @@ class Rights:
             yield Wrong("mode", f"{exact.mode & 0o7777:04o}", f"{entry.mode:04o}", "package")
         if exact.user:
             uid, gid = map(str, entry.owner)
-            user, group = self.owner(entry).split(":")
+            user, group = self._named(entry)
             if exact.user not in {user, uid} or (exact.group and exact.group not in {group, gid}):
                 yield Wrong("owner", f"{exact.user}:{exact.group}", f"{user}:{group}", "package")
 
@@ -121,7 +125,7 @@ class Rights:
         mode, owner = entry.mode, self.owner(entry)
         modes = {row.mode for row in rows if row.mode is not None}
         owners = {(row.user, row.group) for row in rows if row.user or row.group}
-        user, group = owner.split(":")
+        user, group = self._named(entry)
         shipped = {row.mode for row in rows if row.mode is not None and row.shipped}
         fits_mode = mode in modes or (_usual(entry, mode) and not _strict(shipped))
         fits_owner = (

@@ -168,6 +168,14 @@ def test_rights_on_a_package_that_nobody_knows() -> None:
     assert told(b"f755 0 0", override) == [("low", "packaged-mode", subject)]
 
 
+@pytest.mark.parametrize("name", ["ann:x", ":", "a:b:c", ""])
+def test_a_user_whose_name_is_no_name(name: str) -> None:
+    odd = Item("accounts", "user odd", {"kind": "user", "name": name, "uid": 4321, "gid": 0})
+    package = dpkg("tool", {b"/usr/bin/tool": PackagedFile(mode=0o755, user="root", group="root"), b"/usr/bin": None})
+    assert rights(b"f755 4321 0", odd, package=package) == [("medium", "packaged-owner", "/usr/bin/tool")]
+    assert rights(b"f755 4321 0", odd) == [("low", "packaged-owner", "/usr/bin/tool")]
+
+
 def test_on_a_copied_disk_a_strange_mode_is_only_strange() -> None:
     assert rights(b"f4755 0 0") == [("low", "packaged-mode", "/usr/bin/tool")]
 
