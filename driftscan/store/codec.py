@@ -3,12 +3,12 @@
 import json
 import math
 import re
-import zlib
 from json.encoder import encode_basestring
 from typing import Any
 
 from driftscan.model.item import Json
 from driftscan.model.objects import digest
+from driftscan.model.objects import unpack as unpacked
 from driftscan.model.text import text
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
@@ -66,8 +66,8 @@ def item_digest(scope: str, key: str, attributes: str) -> bytes:
 def unpack(data: bytes) -> bytes:
     """Read what `pack` of `model.objects` made; DamagedError where it is that no more: it carries a sum of its own."""
     try:
-        return zlib.decompress(data)
-    except (zlib.error, TypeError) as error:  # a damaged row may say that it holds no bytes at all
+        return unpacked(data)
+    except (ValueError, TypeError, AttributeError) as error:  # a damaged row may say that it holds no bytes at all
         raise DamagedError(str(error)) from error
 
 

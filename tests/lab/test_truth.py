@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -363,7 +362,8 @@ def names(seen: Scanned, path: str) -> None:
 
 
 def raw(shown: str) -> bytes:
-    from driftscan.model.text import raw as to_bytes
+    from driftscan.model.objects import unpack
+from driftscan.model.text import raw as to_bytes
 
     return to_bytes(shown)
 
@@ -497,7 +497,7 @@ def test_no_secret_is_in_the_database(seen: Scanned) -> None:
     for path in seen.auditor.database.parent.iterdir():
         assert leaks(secrets, path.read_bytes()) == [], path
     with closing(sqlite3.connect(seen.auditor.database)) as connection:
-        objects = [zlib.decompress(value) for (value,) in connection.execute("select data from object")]
+        objects = [unpack(value) for (value,) in connection.execute("select data from object")]
         assert len(objects) > 100
         assert leaks(secrets, b"\n".join(objects)) == []
         # A long text lies in several pages: as columns they are whole.

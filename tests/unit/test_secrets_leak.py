@@ -4,13 +4,13 @@
 import sqlite3
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from driftscan.model.objects import unpack
 from tests.conftest import Cli
 from tests.unit.secrets_made import ANYWHERE, FILES, SETTINGS, SHAPES, drawn
 
@@ -85,7 +85,7 @@ def written(folder: Path) -> Iterator[bytes]:
             with closing(sqlite3.connect(path)) as connection:
                 yield "\n".join(connection.iterdump()).encode("utf-8", "surrogatepass")
                 for (data,) in connection.execute("select data from object"):
-                    yield zlib.decompress(data)
+                    yield unpack(data)
 
 
 def test_nothing_that_is_written_holds_a_secret(planted: tuple[Path, list[bytes]], cli: Cli, tmp_path: Path) -> None:

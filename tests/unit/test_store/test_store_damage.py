@@ -3,18 +3,22 @@
 import random
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftscan.errors import StoreError
-from driftscan.model.objects import pack
+from driftscan.model.objects import digest, pack, unpack
 from driftscan.model.snapshot import Snapshot
 from driftscan.store import Store
+from driftscan.store.codec import DamagedError, unpack_object
 from driftscan.store.engine import database
 from driftscan.store.schema import stored_object
 from tests.unit.test_store.conftest import new_database
@@ -131,6 +135,38 @@ def test_an_object_costs_only_the_snapshots_that_need_it(
         store.save(worn_snapshot(1, 10, 3))
     assert Store.check(target).faults == ()
     assert without_lost(read(target)[0][newest], whole[newest])
+
+
+def test_objects_of_earlier_versions_are_read(sound: Path, tmp_path: Path) -> None:
+    """They were packed by zlib: the same objects, under the same names, and what a night adds beside them."""
+    path = copied(sound, tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT digest, data FROM object").fetchall()
+        older = [(zlib.compress(unpack(data), 4), name) for name, data in rows]
+        connection.executemany("UPDATE object SET data = ? WHERE digest = ?", older)
+        connection.commit()
+    assert read(path) == (whole_of(sound), [])
+    with Store.open(path) as store:
+        saved = store.save(worn_snapshot(3, 10, 3))  # nothing of its tree is new
+        assert saved.bytes_stored < 2000
+    assert Store.check(path).faults == ()
+
+
+@given(data=st.binary(max_size=300), cut=st.integers(1, 40), bit=st.integers(0, 10_000))
+def test_a_damaged_object_is_never_another_one(data: bytes, cut: int, bit: int) -> None:
+    for whole in (pack(data), zlib.compress(data)):
+        assert unpack(whole) == data
+        flipped = bytearray(whole)
+        flipped[bit // 8 % len(flipped)] ^= 1 << bit % 8
+        for damaged in (whole[:-cut], bytes(flipped), b""):
+            with suppress(DamagedError):
+                assert unpack_object(digest(data), damaged) == data
+
+
+def test_an_object_that_claims_to_be_huge_is_not_made_room_for() -> None:
+    huge = b"\x28\xb5\x2f\xfd\xe4" + (1 << 60).to_bytes(8, "little") + b"\x01\0\0"
+    with pytest.raises(ValueError, match="larger than any object"):
+        unpack(huge)
 
 
 def test_damage_is_found_and_healed_by_the_nights_alone(target: str) -> None:
