@@ -130,7 +130,7 @@ def _refused(emitted: "Emitted", tool: str) -> Iterator[str]:
         names.setdefault(one.reason, []).append(f"{kind} {shown(one.resource.why.key)}")
     for reason, some in sorted(names.items()):
         few = len(some) if len(emitted.refused) <= _SHOWN else _FEW
-        yield from _told(f"{tool} cannot express {_count(len(some), 'thing')} ({reason})", some, most=few)
+        yield from _told(f"{tool} cannot express {_count(len(some), 'thing')} ({shown(reason)})", some, most=few)
 
 
 def _lost(built: "Built", host: str) -> Iterator[str]:
@@ -140,7 +140,7 @@ def _lost(built: "Built", host: str) -> Iterator[str]:
     where = "the database" if built.offline else host
     for reason in sorted(set(built.missing.values())):
         paths = [shown(text(path.split(b"\0")[0])) for path, why in sorted(built.missing.items()) if why == reason]
-        yield from _told(f"not to be had from {where} ({reason})", paths)
+        yield from _told(f"not to be had from {where} ({shown(reason)})", paths)
 
 
 def _left_out(role: "Role", output: Path) -> Iterator[str]:

@@ -169,8 +169,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         yield tmp_path
 
 
-def test_no_command_lets_a_host_act(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep(1, directory, capsys, formats=1)
+@pytest.mark.parametrize("seed", [1, 20])  # 20 was found in a long run
+def test_no_command_lets_a_host_act(seed: int, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep(seed, directory, capsys, formats=1)
 
 
 @pytest.mark.soak
