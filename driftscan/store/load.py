@@ -1,5 +1,7 @@
 """Reading: hosts, snapshots, and all that one snapshot saw."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, func, select
@@ -10,6 +12,7 @@ from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
+from driftscan.store.checksum import damaged_row
 from driftscan.store.codec import DamagedError, parsed
 from driftscan.store.manifests import StoredManifests
 from driftscan.store.objects import ObjectReader, StoredObjects
@@ -61,13 +64,14 @@ def load(connection: Connection, stored: StoredSnapshot, reader: ObjectReader) -
     row = connection.execute(select(*columns).where(snapshot.c.id == stored.id, ~snapshot.c.pruned)).first()
     if row is None:
         raise StoreError(f"snapshot {stored.id} is not in the database any more", hint="it was pruned")
+    coverage = _coverage(connection, stored.id)
     return Snapshot(
         host=stored.host,
         taken=stored.taken,
         seconds=stored.seconds,
         transport=stored.transport,
-        items=_items(connection, row.host_id, stored.id),
-        coverage=_coverage(connection, stored.id),
+        items=_items(connection, row.host_id, stored.id, coverage),
+        coverage=coverage,
         tree=row.tree,
         stats=row.stats,
         objects=StoredObjects(reader, row.tree, row.stats),
@@ -101,8 +105,11 @@ def _host_number(connection: Connection, name: str) -> int:
     return int(number)
 
 
-def _items(connection: Connection, host_id: int, snapshot_id: int) -> list[Item]:
-    """Return what was seen in that very snapshot: not what is only presumed over a gap."""
+def _items(connection: Connection, host_id: int, snapshot_id: int, coverage: Mapping[str, Coverage]) -> list[Item]:
+    """Return what was seen in that very snapshot: not what is only presumed over a gap.
+
+    DamagedError where that is not what was written: a row that is lost must not pass for an item that is not there.
+    """
     gap = exists().where(
         unseen.c.sighting_id == sighting.c.id,
         unseen.c.after_snapshot < snapshot_id,
@@ -111,7 +118,9 @@ def _items(connection: Connection, host_id: int, snapshot_id: int) -> list[Item]
     # A range also spans the snapshots that did not look at the scope: these have no coverage of it.
     covered = (scope_coverage.c.snapshot_id == snapshot_id) & (scope_coverage.c.scope == item.c.scope)
     statement = (
-        select(item.c.scope, item.c.key, item.c.attributes, sighting.c.last_snapshot, sighting.c.volatile)
+        select(
+            item.c.scope, item.c.key, item.c.attributes, sighting.c.last_snapshot, sighting.c.volatile, damaged_row()
+        )
         .select_from(sighting)
         .join(item, item.c.id == sighting.c.item_id)
         .join(scope_coverage, covered)
@@ -119,9 +128,15 @@ def _items(connection: Connection, host_id: int, snapshot_id: int) -> list[Item]
         .where(sighting.c.first_snapshot <= snapshot_id, sighting.c.last_snapshot >= snapshot_id, ~gap)
         .order_by(item.c.scope, item.c.key)
     )
+    rows = connection.execute(statement).all()
+    if any(row[5] for row in rows):
+        raise DamagedError("a sighting is not what it was")
+    counts = Counter(row[0] for row in rows)
+    if any(counts[scope] != covered.items for scope, covered in coverage.items()):
+        raise DamagedError("sightings are lost")
     return [
         Item(scope, key, parsed(attributes), parsed(volatile) if volatile and last == snapshot_id else {})
-        for scope, key, attributes, last, volatile in connection.execute(statement)
+        for scope, key, attributes, last, volatile, _ in rows
     ]
 
 

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, insert, select, update
 
-from driftscan.model.amount import count
 from driftscan.model.outcome import Outcome
+from driftscan.store.checksum import checksum_of_row, damaged_row
 from driftscan.store.codec import canonical, parsed
 from driftscan.store.holes import needed
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
 from driftscan.store.statements import chunks, is_one_of
-from driftscan.store.tally import shortfalls
+from driftscan.store.tally import mismatches
 from driftscan.store.verify import damaged_items, damaged_objects, lost_ends, lost_hosts, references, unreadable
 from driftscan.store.views import forget_views
 
@@ -22,6 +22,7 @@ def mend(connection: Connection) -> None:
     for number in lost_hosts(connection):
         connection.execute(insert(host).values(id=number, name=f"unnamed-{number}", role=""))
     _drop_items(connection, [number for number, _ in damaged_items(connection)])
+    _drop_sightings(connection, damaged_row())
     for table, key, _ in unreadable(connection):
         _mend_row(connection, table, key)
     for column, named in references():
@@ -36,10 +37,13 @@ def _drop_items(connection: Connection, numbers: list[int]) -> None:
     """Remove items, and that they were seen: the next scan of a host that has one finds it new."""
     if not numbers:
         return
-    of_items = select(sighting.c.id).where(is_one_of(connection, sighting.c.item_id, numbers))
-    connection.execute(delete(unseen).where(unseen.c.sighting_id.in_(of_items)))
-    connection.execute(delete(sighting).where(is_one_of(connection, sighting.c.item_id, numbers)))
+    _drop_sightings(connection, is_one_of(connection, sighting.c.item_id, numbers))
     connection.execute(delete(item).where(is_one_of(connection, item.c.id, numbers)))
+
+
+def _drop_sightings(connection: Connection, doomed: ColumnElement[bool]) -> None:
+    connection.execute(delete(unseen).where(unseen.c.sighting_id.in_(select(sighting.c.id).where(doomed))))
+    connection.execute(delete(sighting).where(doomed))
 
 
 def _mend_row(connection: Connection, table: Table, key: tuple[Any, ...]) -> None:
@@ -61,25 +65,26 @@ def _mend_ends(connection: Connection) -> None:
     of_host = snapshot.c.host_id == sighting.c.host_id
     inside = of_host & snapshot.c.id.between(sighting.c.first_snapshot, sighting.c.last_snapshot)
     empty = is_one_of(connection, sighting.c.id, lost) & ~exists().where(inside)
-    connection.execute(delete(unseen).where(unseen.c.sighting_id.in_(select(sighting.c.id).where(empty))))
-    connection.execute(delete(sighting).where(empty))
+    _drop_sightings(connection, empty)
     after = select(func.min(snapshot.c.id)).where(of_host, snapshot.c.id >= sighting.c.gone_snapshot).scalar_subquery()
     left = {
         "first_snapshot": select(func.min(snapshot.c.id)).where(inside).scalar_subquery(),
         "last_snapshot": select(func.max(snapshot.c.id)).where(inside).scalar_subquery(),
         "gone_snapshot": after,
     }
-    connection.execute(update(sighting).where(is_one_of(connection, sighting.c.id, lost)).values(left))
+    of_lost = is_one_of(connection, sighting.c.id, lost)
+    connection.execute(update(sighting).where(of_lost).values(left))
+    connection.execute(update(sighting).where(of_lost).values(checksum=checksum_of_row()))
 
 
 def _mend_coverage(connection: Connection) -> None:
     """Let no snapshot that has lost items of a scope prove that anything of it was not there."""
-    for one in list(shortfalls(connection)):
+    for one in list(mismatches(connection)):
         row = (scope_coverage.c.snapshot_id == one.number) & (scope_coverage.c.scope == one.scope)
         outcome, gaps = connection.execute(select(scope_coverage.c.outcome, scope_coverage.c.gaps).where(row)).one()
         values = {
             "outcome": Outcome.FAILED.value if Outcome(outcome).seen else outcome,
-            "gaps": canonical([*parsed(gaps), f"{count(one.seen - one.left, 'item')} lost: damaged in the database"]),
+            "gaps": canonical([*parsed(gaps), f"{one.what}: damaged in the database"]),
             "items": one.left,
         }
         connection.execute(update(scope_coverage).where(row).values(values))

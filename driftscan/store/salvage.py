@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from sqlalchemy import update
+from sqlalchemy.dialects import sqlite
+
 from driftscan.errors import StoreError
 from driftscan.model.text import shown
+from driftscan.store.checksum import checksum_of_row
 from driftscan.store.engine import BUSY_SECONDS, store_error
-from driftscan.store.schema import metadata
+from driftscan.store.schema import metadata, sighting
 
 _MOST = 50  # lines that SQLite says of a damaged file
 _ROWS_PER_PAGE = 100  # at most, about, where nothing else tells how many rows there were
@@ -95,9 +99,15 @@ def salvage(path: Path, made: Path, scratch: Path) -> None:
         _require_tables(connection, path)
         pages = max(1, copy.stat().st_size // 4096)
         for table in metadata.sorted_tables:
-            names = ", ".join(f'"{column.name}"' for column in table.columns)
+            there = {row[1] for row in connection.execute(f'PRAGMA damaged.table_info("{table.name}")')}
+            names = ", ".join(f'"{column.name}"' for column in table.columns if column.name in there)
             for least, most in _ranges(connection, table.name, pages * _ROWS_PER_PAGE):
                 _fill(connection, table.name, names, least, most)
+        # Rows from before schema 0004 have no sums that could tell of damage.
+        if "checksum" not in {row[1] for row in connection.execute("PRAGMA damaged.table_info(sighting)")}:
+            summed = update(sighting).values(checksum=checksum_of_row())
+            literally = {"literal_binds": True}
+            connection.execute(str(summed.compile(dialect=sqlite.dialect(), compile_kwargs=literally)))
 
 
 def _require_tables(connection: sqlite3.Connection, path: Path) -> None:

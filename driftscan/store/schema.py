@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from driftscan.store.codec import DamagedError
 
-SCHEMA = "0003"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
+SCHEMA = "0004"  # Alembic's head: compared on opening, so that Alembic is imported only when there is work for it
 
 metadata = MetaData(
     naming_convention={
@@ -139,6 +139,7 @@ sighting = Table(
     Column("gone_snapshot", _Number),
     Column("replaced", Boolean, nullable=False),
     Column("volatile", Text),
+    Column("checksum", _Number),
     Index(None, "host_id", "first_snapshot"),
     Index(None, "item_id"),
 )

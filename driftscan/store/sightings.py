@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, sele
 
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage
+from driftscan.store.checksum import checksum, checksum_after
 from driftscan.store.codec import DamagedError, canonical, item_digest, storable
 from driftscan.store.schema import item as item_table
 from driftscan.store.schema import scope_coverage, sighting, snapshot, unseen
@@ -106,7 +107,8 @@ def _note_gaps(connection: Connection, host_id: int, snapshot_id: int, again: It
 
 def _set(connection: Connection, sightings: Collection[int], **values: int) -> None:
     if sightings:
-        connection.execute(update(sighting).where(is_one_of(connection, sighting.c.id, list(sightings))).values(values))
+        summed = {**values, "checksum": checksum_after(values)}
+        connection.execute(update(sighting).where(is_one_of(connection, sighting.c.id, list(sightings))).values(summed))
 
 
 def _refresh_volatile(connection: Connection, seen: Mapping[bytes, Seen], again: Iterable[Row[Any]]) -> None:
@@ -134,7 +136,8 @@ def _begin(connection: Connection, host_id: int, snapshot_id: int, new: Mapping[
         raise DamagedError("an index lists items that the table does not hold")
     span = {"first_snapshot": snapshot_id, "last_snapshot": snapshot_id}
     begun: dict[str, Any] = {"host_id": host_id, "replaced": False, **span}
-    sightings = [begun | {"item_id": known[digest], "volatile": one.volatile} for digest, one in new.items()]
+    each = (begun | {"item_id": known[digest], "volatile": one.volatile} for digest, one in new.items())
+    sightings = [row | {"checksum": checksum(row)} for row in each]
     if sightings:
         connection.execute(insert(sighting), sightings)
     return sum(len(new[digest].attributes.encode()) for _, digest in missing)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, and_, func, inspect, select
 
 from driftscan.model.proof_json import from_json
 from driftscan.model.text import shown
+from driftscan.store.checksum import damaged_row
 from driftscan.store.codec import DamagedError, item_digest, parsed, unpack, unpack_object
 from driftscan.store.holes import holes, needed
 from driftscan.store.load import outcome_of
@@ -26,7 +27,7 @@ from driftscan.store.schema import (
     stored_object,
 )
 from driftscan.store.statements import as_text, plain
-from driftscan.store.tally import shortfalls
+from driftscan.store.tally import mismatches
 from driftscan.store.views import made_views
 
 _ENDS = ("first_snapshot", "last_snapshot", "gone_snapshot")
@@ -35,7 +36,7 @@ _ENDS = ("first_snapshot", "last_snapshot", "gone_snapshot")
 def verify(connection: Connection) -> list[Fault]:
     """Return everything that is wrong, table by table; nothing is changed."""
     found: list[Fault] = []
-    for part in (_views, _references, _ends, _items, _lost, _rows, _objects):
+    for part in (_views, _references, _ends, _items, _sightings, _lost, _rows, _objects):
         found += part(connection)
     return found
 
@@ -67,6 +68,11 @@ def damaged_objects(connection: Connection) -> tuple[set[bytes], set[bytes]]:
     for name, packed in connection.execute(select(stored_object.c.digest, stored_object.c.data)):
         (whole if _is_object(name, packed) else damaged).add(name)
     return whole, damaged
+
+
+def damaged_sightings(connection: Connection) -> list[int]:
+    """Return the numbers of the sightings that are not what was written."""
+    return sorted(connection.scalars(select(sighting.c.id).where(damaged_row())))
 
 
 def unreadable(connection: Connection) -> list[tuple[Table, tuple[Any, ...], str]]:
@@ -133,12 +139,17 @@ def _items(connection: Connection) -> Iterator[Fault]:
         yield Fault(f"item {what} is damaged" + _of_hosts(connection, sighting, sighting.c.item_id == number), True)
 
 
+def _sightings(connection: Connection) -> Iterator[Fault]:
+    for number in damaged_sightings(connection):
+        yield Fault(f"sighting {number} is damaged" + _of_hosts(connection, sighting, sighting.c.id == number), True)
+
+
 def _lost(connection: Connection) -> Iterator[Fault]:
-    found: dict[tuple[str, str, int], list[int]] = {}
-    for one in shortfalls(connection):
-        found.setdefault((one.host, one.scope, one.seen - one.left), []).append(one.number)
-    for (name, scope, lost), numbers in found.items():
-        yield Fault(f"{shown(name)}, snapshot {spans(tuple(numbers))}: {scope}: {lost} items are lost", mendable=True)
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for one in mismatches(connection):
+        found.setdefault((one.host, one.scope, one.what), []).append(one.number)
+    for (name, scope, what), numbers in found.items():
+        yield Fault(f"{shown(name)}, snapshot {spans(tuple(numbers))}: {scope}: {what}", mendable=True)
 
 
 def _rows(connection: Connection) -> Iterator[Fault]:

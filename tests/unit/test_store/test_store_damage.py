@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from driftscan.errors import StoreError
 from driftscan.model.objects import digest, pack, unpack
 from driftscan.model.snapshot import Snapshot
-from driftscan.store import Store
+from driftscan.store import Store, migrate
 from driftscan.store.codec import DamagedError, unpack_object
 from driftscan.store.engine import database
 from driftscan.store.schema import stored_object
@@ -202,10 +202,38 @@ def test_a_directory_and_a_package_are_named(sound: Path, tmp_path: Path) -> Non
         ("UPDATE setting SET value = '{' WHERE name = 'views'", "views are not there"),
         ("DROP VIEW packages", "views are not there: packages"),
         ("DELETE FROM sighting WHERE id IN (2, 3, 5, 300)", "items are lost"),
+        ("UPDATE sighting SET last_snapshot = last_snapshot - 1 WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE sighting SET item_id = (SELECT max(id) FROM item) WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE sighting SET host_id = 2 WHERE id = 9", "sighting 9 is damaged (web2)"),
+        ("UPDATE sighting SET gone_snapshot = 5 WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE sighting SET replaced = 1 WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE sighting SET checksum = NULL WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE scope_coverage SET items = items - 1 WHERE scope = 'services'", "1 item is shown that it did not see"),
     ],
 )
 def test_rows_that_are_not_what_they_were(sound: Path, tmp_path: Path, statement: str, says: str) -> None:
     mended(str(copied(sound, tmp_path)), statement, says, whole_of(sound))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "item_id = (SELECT max(id) FROM item)",
+        "first_snapshot = first_snapshot + 1",
+        "last_snapshot = last_snapshot - 1",
+        "replaced = NOT replaced",
+    ],
+)
+def test_no_night_makes_a_damaged_row_look_whole(target: str, change: str) -> None:
+    run(target, f"UPDATE sighting SET {change} WHERE id = 9")
+    with Store.open(target) as store:
+        newest = store.snapshots("web1")[0]
+        with pytest.raises(StoreError, match="is damaged; `driftscan db check` says what"):
+            store.load(newest)
+        for night in range(3):
+            store.save(worn_snapshot(1, 10 + night, 3))
+    assert any("sighting 9 is damaged" in line for line in told(target))
+    assert Store.check(target, repair=True).faults == ()
 
 
 def test_rows_on_a_server(target: str) -> None:
@@ -306,6 +334,21 @@ def test_a_page_of_each_kind(sound: Path, tmp_path: Path, how: str) -> None:
     pages = sound.stat().st_size // PAGE
     for page in (0, pages // 2):
         hold(sound, tmp_path / f"{how}{page}.db", how, page)
+
+
+def test_a_page_of_an_earlier_version(sound: Path, tmp_path: Path) -> None:
+    """Its sightings have no sums yet: they are read as they are."""
+    path, whole = copied(sound, tmp_path), whole_of(sound)
+    opened = database(path, create=False)
+    migrate.downgrade(opened, "0003")
+    opened.engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT max(pageno) FROM dbstat WHERE name = 'object'").fetchone()
+    ruined(path, "ones", page - 1, random.Random(1))
+    Store.check(path, repair=True)
+    left, _ = read(path)
+    assert len(left) > 2
+    assert all(left[number] == whole[number] for number in left)
 
 
 @pytest.mark.soak
