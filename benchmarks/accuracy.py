@@ -13,9 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.peers import HARVEST, PEERS
 from tests.lab import hosts, recall
-
-_INSTALL = "python3 -m venv /tmp/peer && PIP_CERT=/run/lab-ca.pem HTTPS_PROXY={} /tmp/peer/bin/pip -q install enroll"
 
 
 @dataclass(frozen=True)
@@ -49,18 +48,19 @@ def driftscan(host: hosts.LabHost) -> Result:
 
 def cruft(host: hosts.LabHost) -> Result:
     """Install cruft-ng and debsums on the host, and read what they print together."""
-    packages = "cruft-ng plocate debsums"
-    host.root(f"apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y {packages} >/dev/null 2>&1")
-    told = host.root("updatedb; { cruft-ng 2>/dev/null; debsums -ca 2>&1; } | LC_ALL=C tr -c '[:print:]\\n' '?'")
+    for name in ("cruft-ng", "debsums"):
+        PEERS[name].install(host)
+    command = PEERS["cruft-ng"].command
+    told = host.root(f"{{ {command} 2>/dev/null; debsums -ca 2>&1; }} | LC_ALL=C tr -c '[:print:]\\n' '?'")
     return Result("cruft-ng + debsums", told.splitlines())
 
 
 def enroll(host: hosts.LabHost) -> Result:
     """Install enroll in a venv on the host, harvest, and read its state as lines of JSON and names of its files."""
-    proxy = host.root("grep -rhoE 'http://[0-9.:]+' /etc/apt/apt.conf.d/ | head -n1").strip()
-    host.root(_INSTALL.format(proxy) + " >/dev/null 2>&1")
-    host.root("/tmp/peer/bin/enroll --no-config --assume-safe-path harvest --out /tmp/harvest >/dev/null 2>&1; true")
-    told = host.root("cd /tmp/harvest && find . -type f | sed 's,^[.]/artifacts/[^/]*,,'; cat /tmp/harvest/state.json")
+    peer = PEERS["enroll harvest"]
+    peer.install(host)
+    host.root(f"{peer.command} >/dev/null 2>&1; true")
+    told = host.root(f"cd {HARVEST} && find . -type f | sed 's,^[.]/artifacts/[^/]*,,'; cat {HARVEST}/state.json")
     return Result("enroll harvest", told.splitlines())
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.peers import PEERS
 from tests.lab import hosts
 
 FORMAT = r"%p\0%y%m %U %G %s %T@\0%C@ %i %n\0%l\0"
@@ -43,16 +44,6 @@ while left > 0:
     year += 1
 """
 PATIENCE = 300  # seconds for a peer
-AIDE = "printf 'database_in=file:/root/aide.db\\ndatabase_out=file:/root/aide.db\\n/ R+sha256\\n' >/root/aide.conf"
-ENROLL = """proxy=$(grep -rhoE 'http://[0-9.:]+' /etc/apt/apt.conf.d/ | head -n 1)
-python3 -m venv /tmp/peer && PIP_CERT=/run/lab-ca.pem HTTPS_PROXY=$proxy /tmp/peer/bin/pip -q install enroll"""
-PEERS = {
-    "dpkg -V": ("true", "dpkg -V"),
-    "debsums": ("apt-get -qq install -y debsums", "debsums -sa"),
-    "cruft-ng": ("apt-get -qq install -y cruft-ng plocate", "updatedb; cruft-ng"),
-    "enroll harvest": (ENROLL, "/tmp/peer/bin/enroll --no-config --assume-safe-path harvest --out /tmp/harvest"),
-    "aide --init, SHA-256": (f"apt-get -qq install -y aide-common; {AIDE}", "aide -c /root/aide.conf --init"),
-}
 
 
 @dataclass(frozen=True)
@@ -125,10 +116,9 @@ def main() -> None:
         for name, run in rows.items():
             print(run.line(name, floor), flush=True)
         if not asked.without_peers:
-            host.root("apt-get -qq update")
-            for name, (prepare, command) in PEERS.items():
-                host.root(f"export DEBIAN_FRONTEND=noninteractive; {{ {prepare}\n}} >/dev/null 2>&1; true")
-                print(peer(host, command).line(name, floor), flush=True)
+            for name, one in PEERS.items():
+                one.install(host)
+                print(peer(host, one.command).line(name, floor), flush=True)
         size = Path(home, "driftscan.db").stat().st_size
     print(f"database after all: {size / 1e6:.1f} MB, {size / entries:.1f} bytes per entry")
     print(f"took {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU here")
