@@ -145,7 +145,7 @@ class Database:
         """Turn what a database says of its state into one line; a faulty statement stays what it is, a bug."""
         try:
             yield
-        except DamagedError as error:
+        except (DamagedError, UnicodeDecodeError) as error:  # SQLite says the names of damaged tables as they are
             raise StoreError(f"database {self.name} {DAMAGED[0]}", hint=DAMAGED[1]) from error
         except DBAPIError as error:
             self._require_stillness()

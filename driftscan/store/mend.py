@@ -71,6 +71,7 @@ def _mend_ends(connection: Connection) -> None:
         "first_snapshot": select(func.min(snapshot.c.id)).where(inside).scalar_subquery(),
         "last_snapshot": select(func.max(snapshot.c.id)).where(inside).scalar_subquery(),
         "gone_snapshot": after,
+        "volatile": None,  # was that of the last look, which another may be now
     }
     of_lost = is_one_of(connection, sighting.c.id, lost)
     connection.execute(update(sighting).where(of_lost).values(left))

@@ -40,6 +40,8 @@ def page_faults(path: str) -> tuple[list[str], bool]:
         said = [str(error)]
     except sqlite3.DatabaseError as error:
         said = [str(error)]
+    except UnicodeDecodeError:  # it would say the name of a damaged table
+        said = ["database disk image is malformed"]
     lines = [line for text in said for line in str(text).splitlines() if line != "ok"]
     return lines, bool(lines) and all(_INDEX.search(line) for line in lines)
 

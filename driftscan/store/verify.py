@@ -28,7 +28,7 @@ from driftscan.store.schema import (
 )
 from driftscan.store.statements import as_text, plain
 from driftscan.store.tally import mismatches
-from driftscan.store.views import made_views
+from driftscan.store.views import changed_views, made_views
 
 _ENDS = ("first_snapshot", "last_snapshot", "gone_snapshot")
 
@@ -65,7 +65,8 @@ def damaged_items(connection: Connection) -> list[tuple[int, str]]:
 def damaged_objects(connection: Connection) -> tuple[set[bytes], set[bytes]]:
     """Return the names of the objects that are whole, and of those that are not."""
     whole, damaged = set[bytes](), set[bytes]()
-    for name, packed in connection.execute(select(stored_object.c.digest, stored_object.c.data)):
+    columns = (plain(column, connection) for column in (stored_object.c.digest, stored_object.c.data))
+    for name, packed in connection.execute(select(*columns)):
         (whole if _is_object(name, packed) else damaged).add(name)
     return whole, damaged
 
@@ -100,6 +101,8 @@ def _views(connection: Connection) -> Iterator[Fault]:
         gone = ["all"]
     if gone:
         yield Fault(f"views are not there: {', '.join(gone)}", mendable=True)
+    elif changed_views(connection):
+        yield Fault("views are not as they were made", mendable=True)
 
 
 def _references(connection: Connection) -> Iterator[Fault]:

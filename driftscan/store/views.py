@@ -1,6 +1,7 @@
 """SQL views: for each scope a table with real column names, so that people who look with SQL see no JSON."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -52,7 +53,8 @@ def refresh_views(store: Database) -> None:
         for name, statement in views.items():
             connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(name)}")
             connection.exec_driver_sql(f"CREATE VIEW {quote(name)} AS {statement}")
-        value = json.dumps({"signature": signature, "names": list(views)})
+        made = {"signature": signature, "names": list(views), "texts": _texts(connection, views)}
+        value = json.dumps(made)
         connection.execute(insert(setting).values(name=_SETTING, value=value))
 
 
@@ -85,6 +87,21 @@ def forget_views(connection: Connection) -> None:
 def made_views(connection: Connection) -> list[str]:
     """Return the names of the views that were made here."""
     return list(_made(connection).get("names", []))
+
+
+def changed_views(connection: Connection) -> bool:
+    """Whether a view that was made here says something else by now."""
+    made = _made(connection)
+    return "texts" in made and made["texts"] != _texts(connection, made["names"])
+
+
+def _texts(connection: Connection, names: Collection[str]) -> str:
+    """Return the digest of what SQLite keeps of views; "" for a server, which keeps them in another form."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    words = "SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_master WHERE type = 'view' ORDER BY 1"
+    ours = {name.encode() for name in names}
+    return digest(repr([tuple(row) for row in connection.exec_driver_sql(words) if row[0] in ours]).encode()).hex()
 
 
 def _made(connection: Connection) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def run(target: Path | str, statement: str) -> None:
     """Change rows behind the store's back."""
     if "://" not in str(target):
         connection = sqlite3.connect(target, isolation_level=None)
-        connection.execute(statement)
+        connection.executescript(statement)
         connection.close()
         return
     opened = database(target, create=False)
@@ -201,6 +201,7 @@ def test_a_directory_and_a_package_are_named(sound: Path, tmp_path: Path) -> Non
         ("UPDATE scope_coverage SET gaps = '[' WHERE scope = 'services'", "services cannot be read: gaps"),
         ("UPDATE setting SET value = '{' WHERE name = 'views'", "views are not there"),
         ("DROP VIEW packages", "views are not there: packages"),
+        ("DROP VIEW packages; CREATE VIEW packages AS SELECT 1 AS key", "views are not as they were made"),
         ("DELETE FROM sighting WHERE id IN (2, 3, 5, 300)", "items are lost"),
         ("UPDATE sighting SET last_snapshot = last_snapshot - 1 WHERE id = 9", "sighting 9 is damaged (web1)"),
         ("UPDATE sighting SET item_id = (SELECT max(id) FROM item) WHERE id = 9", "sighting 9 is damaged (web1)"),
