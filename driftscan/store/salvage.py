@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import Table, update
 from sqlalchemy.dialects import sqlite
 
 from driftscan.errors import StoreError
@@ -22,6 +22,7 @@ _MOST = 50  # lines that SQLite says of a damaged file
 _ROWS_PER_PAGE = 100  # at most, about, where nothing else tells how many rows there were
 _INDEX = re.compile(r"(row \d+ missing from index|wrong # of entries in index|non-unique entry in index)")
 _FIRST_TABLES = frozenset({"host", "snapshot", "scope_coverage", "item", "sighting", "unseen", "object", "setting"})
+_LATER = frozenset({"checksum"})  # columns that tables have been given since
 # What the file of every driftscan database begins with: the signature, pages of 4096 bytes, a log beside it.
 _HEADER = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20"
 _FORMATS = b"\x00\x00\x00\x04", b"\x00\x00\x00\x01"  # of the schema, at 44, and of texts, UTF-8, at 56
@@ -93,6 +94,7 @@ def salvage(path: Path, made: Path, scratch: Path) -> None:
             file.seek(place)
             file.write(told)
     with closing(sqlite3.connect(made, isolation_level=None)) as connection:
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")  # names may be no text any more
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         # Then a file that was cut off is read as far as it goes, and what is damaged of the views is passed over.
@@ -101,12 +103,11 @@ def salvage(path: Path, made: Path, scratch: Path) -> None:
         _require_tables(connection, path)
         pages = max(1, copy.stat().st_size // 4096)
         for table in metadata.sorted_tables:
-            there = {row[1] for row in connection.execute(f'PRAGMA damaged.table_info("{table.name}")')}
-            names = ", ".join(f'"{column.name}"' for column in table.columns if column.name in there)
+            names = ", ".join(f'"{name}"' for name in _columns(connection, path, table))
             for least, most in _ranges(connection, table.name, pages * _ROWS_PER_PAGE):
                 _fill(connection, table.name, names, least, most)
         # Rows from before schema 0004 have no sums that could tell of damage.
-        if "checksum" not in {row[1] for row in connection.execute("PRAGMA damaged.table_info(sighting)")}:
+        if "checksum" not in _columns(connection, path, sighting):
             summed = update(sighting).values(checksum=checksum_of_row())
             literally = {"literal_binds": True}
             connection.execute(str(summed.compile(dialect=sqlite.dialect(), compile_kwargs=literally)))
@@ -119,8 +120,20 @@ def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.DatabaseError:
         found = set()
     if not found >= _FIRST_TABLES:
-        what = f"database {shown(str(path))} is damaged where it says what its tables are"
-        raise StoreError(what, hint="restore it from a backup")
+        raise _untold(path)
+
+
+def _columns(connection: sqlite3.Connection, path: Path, table: Table) -> list[str]:
+    """Return the columns of a table that it has there too; an older driftscan's may lack some, or be missing."""
+    there = {row[1] for row in connection.execute(f'PRAGMA damaged.table_info("{table.name}")')}
+    if there and not there >= {column.name for column in table.columns} - _LATER:
+        raise _untold(path)
+    return [column.name for column in table.columns if column.name in there]
+
+
+def _untold(path: Path) -> StoreError:
+    what = f"database {shown(str(path))} is damaged where it says what its tables are"
+    return StoreError(what, hint="restore it from a backup")
 
 
 def _ranges(connection: sqlite3.Connection, table: str, most: int) -> Iterator[tuple[int, int]]:

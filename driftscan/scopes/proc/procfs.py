@@ -193,9 +193,8 @@ def _stats(results: Mapping[str, ProbeResult], ticks: int, boot: float, unparsed
     if "stat" not in results:
         return {}
     stats: dict[int, list[bytes]] = {}
-    for pid, name, record in _by_file(results["stat"].stdout, b"\n"):
-        if name == b"stat":
-            stats.setdefault(pid, []).append(record)
+    for pid, _, record in _by_file(results["stat"].stdout, b"\n"):
+        stats.setdefault(pid, []).append(record)
     found, broken = {}, 0
     for pid, lines in stats.items():
         process = parse_stat(b"\n".join(lines), ticks, boot)
