@@ -163,14 +163,14 @@ _TOLD = {ord("i"): "immutable", ord("a"): "append-only"}  # the others tune the 
 def _parse_lsattr(data: bytes) -> tuple[Values, int]:
     """Read lsattr, which does not escape: a line without flags goes on with the path of the line before."""
     values: Values = {}
-    path, flags = b"", b""
+    path, flags = list[bytes](), b""
     for line in [*data.split(b"\n")[:-1], b"------ ./"]:
         match = _FLAGS.fullmatch(line)
         if match is None:
-            path += b"\n" + line
+            path.append(line)
             continue
         told = [word for letter, word in _TOLD.items() if letter in flags]
         if told and path:
-            values[path] = told
-        flags, path = match[1], match[2]
+            values[b"\n".join(path)] = told
+        flags, path = match[1], [match[2]]
     return values, 0

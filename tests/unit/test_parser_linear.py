@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from driftscan.collect import attributes
 from driftscan.collect.collector import Wish, collect
 from driftscan.collect.runner import Link
+from driftscan.collect.selection import Selection
 from driftscan.model.outcome import HostFile, Outcome, ProbeResult
 from driftscan.model.snapshot import Snapshot
 from driftscan.scopes.base import Parsed, Results, scopes
@@ -27,6 +29,8 @@ MUCH = 2 << 20  # bytes in a long one: what a probe may bring, 32 MiB, takes a p
 FLOOR = 0.06  # seconds of processor time at LARGE that need no second look
 GROWTH = 8  # times the time for 4 times the input: a quadratic parser takes 16 times
 TRIES = 4
+AGAIN = "files, looked at again"
+PARSERS = [*sorted(scopes()), AGAIN]
 
 Parse = Callable[[Results], Parsed]
 Grow = Callable[[bytes, int], bytes]  # what was recorded, bytes wanted
@@ -137,6 +141,9 @@ def _snapshot() -> Snapshot:
 
 def _cases(name: str) -> Iterator[Case]:
     """Give the parse functions of a scope with each of their probes flooded, and with all of them."""
+    if name == AGAIN:
+        yield from _looks_again()
+        return
     scope, known = scopes()[name], _recorded(name)
     first = {probe.name for probe in scope.probes}
     looks: list[tuple[Parse, dict[str, ProbeResult]]] = [
@@ -150,6 +157,13 @@ def _cases(name: str) -> Iterator[Case]:
             yield Case(name, (probe,), parse, beside)
         if len(beside) > 1:
             yield Case(name, tuple(beside), parse, beside)
+
+
+def _looks_again() -> Iterator[Case]:
+    known, chosen = _recorded("files"), Selection(digests={"md5": []})
+    for probe in attributes.probes(chosen):
+        beside = {probe.name: known.get(probe.name, ProbeResult(probe.name, Outcome.OK))}
+        yield Case(AGAIN, (probe.name,), lambda results: attributes.parse(results, chosen, {}), beside)
 
 
 def _seconds(case: Case, grow: Grow, size: int, tries: int = 1) -> float:
@@ -185,7 +199,7 @@ def _steeps(name: str, shapes: Iterable[str], large: int, floor: float) -> list[
     ]
 
 
-@pytest.mark.parametrize("name", sorted(scopes()))
+@pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_takes_time_in_step_with_its_input(name: str) -> None:
     assert _steeps(name, OFTEN, LARGE, FLOOR) == []
 
@@ -205,7 +219,7 @@ def test_a_quadratic_parser_is_caught() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", sorted(scopes()))
+@pytest.mark.parametrize("name", PARSERS)
 def test_a_parser_takes_time_in_step_with_much_of_what_it_takes_longest_over(name: str) -> None:
     for case in _cases(name):
         slowest = max(SHAPES, key=lambda shape: _seconds(case, SHAPES[shape], LARGE))

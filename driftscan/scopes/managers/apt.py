@@ -188,17 +188,17 @@ def stanzas(data: bytes) -> Sequence[dict[str, str]]:
     """Return the stanzas of a Debian control file; comments are left out, a field's further lines joined by newlines."""
     found: list[dict[str, str]] = []
     for block in re.split(rb"\n[ \t]*\n", data):
-        fields: dict[str, str] = {}
-        last = ""
+        fields: dict[str, list[str]] = {}  # the lines of each
+        last: list[str] | None = None
         for line in text(block).split("\n"):
             if line.startswith((" ", "\t")):
-                if last:
-                    fields[last] += "\n" + line.strip()
+                if last is not None:
+                    last.append(line.strip())
             elif not line.startswith("#"):
                 name, colon, value = line.partition(":")
-                last = name if colon else ""
-                if colon:
-                    fields[name] = value.strip()
+                last = [value.strip()] if colon else None
+                if last is not None:
+                    fields[name] = last
         if fields:
-            found.append(fields)
+            found.append({name: "\n".join(lines) for name, lines in fields.items()})
     return found

@@ -94,15 +94,16 @@ def _blocks(lines: Iterable[bytes], *, complete: bool) -> Iterable[list[bytes]]:
 
 
 def _unit(lines: Iterable[bytes]) -> LiveUnit | None:
-    properties: dict[str, list[str]] = {}
-    last = ""
+    told: dict[str, list[list[bytes]]] = {}  # the lines of each value
+    value: list[bytes] | None = None
     for line in lines:
         match = re.match(rb"([A-Z][A-Za-z0-9]*)=", line)
         if match and text(match[1]) in _PROPERTIES:
-            last = text(match[1])
-            properties.setdefault(last, []).append(text(line[match.end() :]))
-        elif last:
-            properties[last][-1] += "\n" + text(line)
+            value = [line[match.end() :]]
+            told.setdefault(text(match[1]), []).append(value)
+        elif value is not None:
+            value.append(line)
+    properties = {key: [text(b"\n".join(value)) for value in values] for key, values in told.items()}
     if any(len(values) > 1 and key not in _MAY_REPEAT for key, values in properties.items()):
         return None
     name = properties.get("Id", [""])[0]
