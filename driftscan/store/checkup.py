@@ -7,8 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy import true
+
 from driftscan.errors import StoreError
 from driftscan.store import migrate, salvage
+from driftscan.store.checksum import sum_anew
 from driftscan.store.engine import Database, database
 from driftscan.store.info import database_info
 from driftscan.store.mend import mend
@@ -74,7 +77,9 @@ def _readable(opened: Database, *, anew: bool) -> Iterator[Database]:
         try:
             migrate.upgrade(made, SCHEMA)
             made.engine.dispose()
-            salvage.salvage(Path(opened.path), Path(made.path), Path(directory))
+            if not salvage.salvage(Path(opened.path), Path(made.path), Path(directory)):
+                with made.writing() as connection:
+                    sum_anew(connection, true())
             yield made
         finally:
             made.engine.dispose()

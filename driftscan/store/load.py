@@ -12,7 +12,7 @@ from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.revision import Revision
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown
-from driftscan.store.checksum import damaged_row
+from driftscan.store.checksum import sum_of_text, text_sum
 from driftscan.store.codec import DamagedError, parsed
 from driftscan.store.manifests import StoredManifests
 from driftscan.store.objects import ObjectReader, StoredObjects
@@ -119,7 +119,7 @@ def _items(connection: Connection, host_id: int, snapshot_id: int, coverage: Map
     covered = (scope_coverage.c.snapshot_id == snapshot_id) & (scope_coverage.c.scope == item.c.scope)
     statement = (
         select(
-            item.c.scope, item.c.key, item.c.attributes, sighting.c.last_snapshot, sighting.c.volatile, damaged_row()
+            item.c.scope, item.c.key, item.c.attributes, sighting.c.last_snapshot, sighting.c.volatile, sum_of_text()
         )
         .select_from(sighting)
         .join(item, item.c.id == sighting.c.item_id)
@@ -129,7 +129,7 @@ def _items(connection: Connection, host_id: int, snapshot_id: int, coverage: Map
         .order_by(item.c.scope, item.c.key)
     )
     rows = connection.execute(statement).all()
-    if any(row[5] for row in rows):
+    if any(row[5] != text_sum(row[4]) for row in rows):
         raise DamagedError("a sighting is not what it was")
     counts = Counter(row[0] for row in rows)
     if any(counts[scope] != covered.items for scope, covered in coverage.items()):

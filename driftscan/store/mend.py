@@ -5,13 +5,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, insert, select, update
 
 from driftscan.model.outcome import Outcome
-from driftscan.store.checksum import checksum_of_row, damaged_row
+from driftscan.store.checksum import sum_anew
 from driftscan.store.codec import canonical, parsed
 from driftscan.store.holes import needed
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
 from driftscan.store.statements import chunks, is_one_of
 from driftscan.store.tally import mismatches
-from driftscan.store.verify import damaged_items, damaged_objects, lost_ends, lost_hosts, references, unreadable
+from driftscan.store.verify import (
+    damaged_items,
+    damaged_objects,
+    damaged_sightings,
+    lost_ends,
+    lost_hosts,
+    references,
+    unreadable,
+)
 from driftscan.store.views import forget_views
 
 
@@ -22,7 +30,7 @@ def mend(connection: Connection) -> None:
     for number in lost_hosts(connection):
         connection.execute(insert(host).values(id=number, name=f"unnamed-{number}", role=""))
     _drop_items(connection, [number for number, _ in damaged_items(connection)])
-    _drop_sightings(connection, damaged_row())
+    _drop_sightings(connection, is_one_of(connection, sighting.c.id, damaged_sightings(connection)))
     for table, key, _ in unreadable(connection):
         _mend_row(connection, table, key)
     for column, named in references():
@@ -48,9 +56,7 @@ def _drop_sightings(connection: Connection, doomed: ColumnElement[bool]) -> None
 
 def _mend_row(connection: Connection, table: Table, key: tuple[Any, ...]) -> None:
     this = and_(*(column == value for column, value in zip(table.primary_key.columns, key, strict=True)))
-    if table is sighting:
-        connection.execute(update(sighting).where(this).values(volatile=None))
-    elif table is scope_coverage:  # what was not seen is not known any more, and so nothing is
+    if table is scope_coverage:  # what was not seen is not known any more, and so nothing is
         lost = {"outcome": Outcome.FAILED.value, "gaps": canonical(["damaged in the database"]), "notes": "[]"}
         connection.execute(update(scope_coverage).where(this).values(lost))
     elif table is not snapshot:
@@ -75,7 +81,7 @@ def _mend_ends(connection: Connection) -> None:
     }
     of_lost = is_one_of(connection, sighting.c.id, lost)
     connection.execute(update(sighting).where(of_lost).values(left))
-    connection.execute(update(sighting).where(of_lost).values(checksum=checksum_of_row()))
+    sum_anew(connection, of_lost)
 
 
 def _mend_coverage(connection: Connection) -> None:

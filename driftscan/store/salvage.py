@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from sqlalchemy import Table, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Table
 
 from driftscan.errors import StoreError
 from driftscan.model.text import shown
-from driftscan.store.checksum import checksum_of_row
 from driftscan.store.engine import BUSY_SECONDS, store_error
 from driftscan.store.schema import metadata, sighting
 
@@ -81,9 +79,10 @@ def copy_of(path: Path, target: Path) -> None:
             raise StoreError(f"{shown(str(path))} cannot be copied", hint="free some space beside it")
 
 
-def salvage(path: Path, made: Path, scratch: Path) -> None:
+def salvage(path: Path, made: Path, scratch: Path) -> bool:
     """Fill the empty tables of the database at `made` with all rows that can be read at `path`.
 
+    Returns whether its sightings have sums; those from before schema 0004 have none.
     What is read is a copy in the directory `scratch`: its header is set right, where that is all that is wrong.
     """
     copy = scratch / "damaged.db"
@@ -106,11 +105,7 @@ def salvage(path: Path, made: Path, scratch: Path) -> None:
             names = ", ".join(f'"{name}"' for name in _columns(connection, path, table))
             for least, most in _ranges(connection, table.name, pages * _ROWS_PER_PAGE):
                 _fill(connection, table.name, names, least, most)
-        # Rows from before schema 0004 have no sums that could tell of damage.
-        if "checksum" not in _columns(connection, path, sighting):
-            summed = update(sighting).values(checksum=checksum_of_row())
-            literally = {"literal_binds": True}
-            connection.execute(str(summed.compile(dialect=sqlite.dialect(), compile_kwargs=literally)))
+        return "checksum" in _columns(connection, path, sighting)
 
 
 def _require_tables(connection: sqlite3.Connection, path: Path) -> None:

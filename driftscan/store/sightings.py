@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, insert, literal, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, exists, insert, literal, select, update
 
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage
-from driftscan.store.checksum import checksum, checksum_after
+from driftscan.store.checksum import checksum, checksum_after, grown_by, text_sum
 from driftscan.store.codec import DamagedError, canonical, item_digest, storable
 from driftscan.store.schema import item as item_table
 from driftscan.store.schema import scope_coverage, sighting, snapshot, unseen
@@ -113,13 +113,13 @@ def _set(connection: Connection, sightings: Collection[int], **values: int) -> N
 
 def _refresh_volatile(connection: Connection, seen: Mapping[bytes, Seen], again: Iterable[Row[Any]]) -> None:
     rows = [
-        {"number": row.id, "now": seen[row.digest].volatile}
+        {"number": row.id, "now": now, "more": text_sum(now) - text_sum(row.volatile)}
         for row in again
-        if seen[row.digest].volatile != row.volatile
+        if (now := seen[row.digest].volatile) != row.volatile
     ]
     if rows:
-        changed = update(sighting).where(sighting.c.id == bindparam("number")).values(volatile=bindparam("now"))
-        connection.execute(changed, rows)
+        values = {"volatile": bindparam("now"), "checksum": grown_by(bindparam("more", type_=Integer))}
+        connection.execute(update(sighting).where(sighting.c.id == bindparam("number")).values(values), rows)
 
 
 def _begin(connection: Connection, host_id: int, snapshot_id: int, new: Mapping[bytes, Seen]) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, and_, func, inspect, select
 
 from driftscan.model.proof_json import from_json
 from driftscan.model.text import shown
-from driftscan.store.checksum import damaged_row
+from driftscan.store.checksum import sum_of_text, text_sum
 from driftscan.store.codec import DamagedError, item_digest, parsed, unpack, unpack_object
 from driftscan.store.holes import holes, needed
 from driftscan.store.load import outcome_of
@@ -73,7 +73,8 @@ def damaged_objects(connection: Connection) -> tuple[set[bytes], set[bytes]]:
 
 def damaged_sightings(connection: Connection) -> list[int]:
     """Return the numbers of the sightings that are not what was written."""
-    return sorted(connection.scalars(select(sighting.c.id).where(damaged_row())))
+    rows = select(sighting.c.id, plain(sighting.c.volatile, connection), sum_of_text()).order_by(sighting.c.id)
+    return [number for number, volatile, told in connection.execute(rows) if told != text_sum(volatile)]
 
 
 def unreadable(connection: Connection) -> list[tuple[Table, tuple[Any, ...], str]]:
@@ -231,7 +232,6 @@ _DOCUMENTS: tuple[tuple[Table, str, Callable[[Any], object]], ...] = (
     (scope_coverage, "outcome", lambda value: outcome_of(as_text(value))),
     (scope_coverage, "gaps", _list),
     (scope_coverage, "notes", _list),
-    (sighting, "volatile", _json),
     (host_check, "document", lambda value: unpack(value).decode("utf-8", "surrogatepass")),
     (host_check, "taken", _time),
     (proof, "document", lambda value: from_json(_json(value))),

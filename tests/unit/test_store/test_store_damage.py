@@ -196,7 +196,8 @@ def test_a_directory_and_a_package_are_named(sound: Path, tmp_path: Path) -> Non
         ("UPDATE item SET attributes = '{}' WHERE key = 'p7' AND scope = 'packages'", "item packages p7 is damaged"),
         ("UPDATE item SET attributes = '{' WHERE key = '/etc/c1'", "item contents /etc/c1 is damaged"),
         ("UPDATE item SET scope = CAST(x'7061ff' AS TEXT) WHERE key = 'p7'", "item pa\ufffd p7 is damaged"),
-        ("UPDATE sighting SET volatile = '{' WHERE id = 9", "sighting 9 cannot be read"),
+        ("UPDATE sighting SET volatile = '{' WHERE id = 9", "sighting 9 is damaged (web1)"),
+        ("UPDATE sighting SET volatile = replace(volatile, 'pid', 'rid') WHERE id = 9", "sighting 9 is damaged (web1)"),
         ("UPDATE scope_coverage SET outcome = 'fine' WHERE scope = 'services'", "services cannot be read: outcome"),
         ("UPDATE scope_coverage SET gaps = '[' WHERE scope = 'services'", "services cannot be read: gaps"),
         ("UPDATE setting SET value = '{' WHERE name = 'views'", "views are not there"),
@@ -223,6 +224,7 @@ def test_rows_that_are_not_what_they_were(sound: Path, tmp_path: Path, statement
         "first_snapshot = first_snapshot + 1",
         "last_snapshot = last_snapshot - 1",
         "replaced = NOT replaced",
+        "volatile = '{}'",
     ],
 )
 def test_no_night_makes_a_damaged_row_look_whole(target: str, change: str) -> None:
