@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-from driftscan.model.text import text
+from driftscan.model.text import shown, text
 
 _BLOCK = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([A-Za-z0-9+/=\s]{1,65536}?)-----END ")
 _STRANGE = (
@@ -84,7 +84,8 @@ def _time(moment: datetime) -> str:
 
 
 def _clean(said: str) -> str:
-    return text(said.encode("utf-8", "surrogatepass"))[:1000]
+    """Return a name in one line: a host's certificate may say anything, a name on it has no newline."""
+    return shown(text(said.encode("utf-8", "surrogatepass")))[:1000]
 
 
 def _signed_itself(found: x509.Certificate) -> bool:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -44,12 +45,12 @@ def test_no_bytes_break_a_reader(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", sorted(targets()))
-def test_atheris_finds_nothing(name: str) -> None:
+def test_atheris_finds_nothing(name: str, tmp_path: Path) -> None:
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris has no wheel for this Python")
     limits = ("-timeout=10", "-rss_limit_mb=1500", f"-max_total_time={SECONDS}", "-max_len=20000", "-verbosity=1")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", name, *limits, "-print_final_stats=1", "-artifact_prefix=/dev/null/"],
+        [sys.executable, "-m", "tests.fuzz", name, *limits, "-print_final_stats=1", f"-artifact_prefix={tmp_path}/"],
         capture_output=True, text=True, check=False, errors="replace",
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]

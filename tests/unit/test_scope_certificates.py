@@ -109,6 +109,12 @@ def test_without_a_tree_nothing_was_seen() -> None:
     assert [probe.name for probe in SCOPE.follow.probes(snapshot())] == ["tree"]
 
 
+def test_a_name_is_one_line() -> None:
+    (found,) = certificates(made("shop", names=("shop.ex\nBye", "b\x1b[2J")).public_bytes(serialization.Encoding.DER))
+    assert found is not None
+    assert found.names == ["shop.ex\\nBye", "b\\x1b[2J"]
+
+
 @given(data=st.binary(max_size=200))
 def test_whatever_is_in_a_file(data: bytes) -> None:
     list(certificates(data))
