@@ -12,6 +12,7 @@ from sqlalchemy import true
 from driftscan.errors import StoreError
 from driftscan.store import migrate, salvage
 from driftscan.store.checksum import sum_anew
+from driftscan.store.codec import DamagedError
 from driftscan.store.engine import Database, database
 from driftscan.store.info import database_info
 from driftscan.store.mend import mend
@@ -19,6 +20,7 @@ from driftscan.store.records import Checkup, Fault
 from driftscan.store.schema import SCHEMA
 from driftscan.store.verify import verify
 from driftscan.store.version import require_schema, version_of
+from driftscan.store.views import changed_views
 
 
 def checkup(opened: Database) -> Checkup:
@@ -45,7 +47,7 @@ def repair(opened: Database, now: datetime) -> Checkup:
         raise StoreError(f"database {opened.name} cannot be written", hint="copy it to where it can be")
     backup = _back_up(opened, now)
     pages, only_indexes = _pages(opened)
-    if pages and not (only_indexes and salvage.reindex(opened.path)):
+    if (pages and not (only_indexes and salvage.reindex(opened.path))) or (opened.path and _views_changed(opened)):
         with _readable(opened, anew=True) as made:
             made.engine.dispose()
             salvage.put(Path(made.path), Path(opened.path))
@@ -59,6 +61,15 @@ def repair(opened: Database, now: datetime) -> Checkup:
 
 def _pages(opened: Database) -> tuple[list[str], bool]:
     return salvage.page_faults(opened.path) if opened.path and opened.still is None else ([], False)
+
+
+def _views_changed(opened: Database) -> bool:
+    """Whether a view says something else than it did: it can only be dropped if it still says its name everywhere."""
+    with opened.reading() as connection:
+        try:
+            return changed_views(connection)
+        except DamagedError:  # which views there are is not told any more: they are made anew
+            return False
 
 
 def _verified(opened: Database) -> list[Fault]:
