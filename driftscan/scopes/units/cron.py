@@ -171,7 +171,7 @@ def _ignored_name(name: str, *, debian: bool) -> str:
 def _scripts(result: ProbeResult, refused: list[str], *, debian: bool) -> Iterator[Entry]:
     fields = result.stdout.split(b"\0")[:-1]
     for mark, field in zip(fields[0::2], fields[1::2], strict=False):
-        path = text(field)
+        path = text(field) or "?"  # of a host that lies
         folder, _, name = path.rpartition("/")
         if mark == b"d":
             refused.append(shown(path))
