@@ -120,7 +120,7 @@ def test_a_last_line_without_its_newline() -> None:
 
 def test_scripts_by_directory() -> None:
     fields = ["x", "/etc/cron.daily/good", "-", "/etc/cron.daily/plain", "x", "/etc/cron.weekly/has.dot",
-              "x", "/etc/periodic/15min/alpine", "d", "/etc/cron.hourly"]  # fmt: skip
+              "x", "/etc/periodic/15min/alpine", "d", "/etc/cron.hourly", "x", ""]  # fmt: skip
     scripts = ProbeResult("scripts", Outcome.OK, stdout="".join(f"{one}\0" for one in fields).encode())
     parsed = SCOPE.parse(tables(debian=True) | {"scripts": scripts})
     well_formed(SCOPE, parsed)
@@ -130,6 +130,7 @@ def test_scripts_by_directory() -> None:
         "/etc/cron.daily/plain": ("daily", True),
         "/etc/cron.weekly/has.dot": ("weekly", True),
         "/etc/periodic/15min/alpine": ("15min", False),
+        "?": ("", True),  # a host that lies
     }
     assert parsed.denied == {"tables": "/etc/cron.hourly cannot be read by this account"}
 
