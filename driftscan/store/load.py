@@ -132,7 +132,7 @@ def _items(connection: Connection, host_id: int, snapshot_id: int, coverage: Map
     if any(row[5] != text_sum(row[4]) for row in rows):
         raise DamagedError("a sighting is not what it was")
     counts = Counter(row[0] for row in rows)
-    if any(counts[scope] != covered.items for scope, covered in coverage.items()):
+    if any(counts[scope] < covered.items for scope, covered in coverage.items()):
         raise DamagedError("sightings are lost")
     return [
         Item(scope, key, parsed(attributes), parsed(volatile) if volatile and last == snapshot_id else {})

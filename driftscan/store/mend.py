@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, insert, select, update
 
+from driftscan.model.amount import count
 from driftscan.model.outcome import Outcome
 from driftscan.store.checksum import sum_anew
 from driftscan.store.codec import canonical, parsed
 from driftscan.store.holes import needed
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
 from driftscan.store.statements import chunks, is_one_of
-from driftscan.store.tally import mismatches
+from driftscan.store.tally import shortfalls
 from driftscan.store.verify import (
     damaged_items,
     damaged_objects,
@@ -86,12 +87,12 @@ def _mend_ends(connection: Connection) -> None:
 
 def _mend_coverage(connection: Connection) -> None:
     """Let no snapshot that has lost items of a scope prove that anything of it was not there."""
-    for one in list(mismatches(connection)):
+    for one in list(shortfalls(connection)):
         row = (scope_coverage.c.snapshot_id == one.number) & (scope_coverage.c.scope == one.scope)
         outcome, gaps = connection.execute(select(scope_coverage.c.outcome, scope_coverage.c.gaps).where(row)).one()
         values = {
             "outcome": Outcome.FAILED.value if Outcome(outcome).seen else outcome,
-            "gaps": canonical([*parsed(gaps), f"{one.what}: damaged in the database"]),
+            "gaps": canonical([*parsed(gaps), f"{count(one.seen - one.left, 'item')} lost: damaged in the database"]),
             "items": one.left,
         }
         connection.execute(update(scope_coverage).where(row).values(values))

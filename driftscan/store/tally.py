@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from driftscan.model import amount
 from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, unseen
 from driftscan.store.statements import as_text, plain
 
 _Events = list[tuple[int, int]]  # from which snapshot on how many more items are shown
 
 
-class Mismatch(NamedTuple):
-    """A scope of which a snapshot shows `left` items, which are not the `seen` that it saw."""
+class Shortfall(NamedTuple):
+    """A scope of which a snapshot shows `left` items, fewer than the `seen` that it saw."""
 
     host: str
     number: int
@@ -21,15 +20,8 @@ class Mismatch(NamedTuple):
     left: int
     seen: int
 
-    @property
-    def what(self) -> str:
-        """The difference in words: `2 items are lost`."""
-        many = abs(self.seen - self.left)
-        some = amount.count(many, "item") + (" is" if many == 1 else " are")
-        return f"{some} lost" if self.left < self.seen else f"{some} shown that it did not see"
 
-
-def mismatches(connection: Connection) -> Iterator[Mismatch]:
+def shortfalls(connection: Connection) -> Iterator[Shortfall]:
     """Yield what is lost, in the order of hosts, scopes and snapshots."""
     events = _events(connection)
     scope_of, name_of = plain(scope_coverage.c.scope, connection), plain(host.c.name, connection)
@@ -50,8 +42,8 @@ def mismatches(connection: Connection) -> Iterator[Mismatch]:
             waiting = sorted(events.get(here, ()), reverse=True)
         while waiting and waiting[-1][0] <= number:
             left += waiting.pop()[1]
-        if left != seen:
-            yield Mismatch(as_text(name), number, scope, left, seen)
+        if left < seen:
+            yield Shortfall(as_text(name), number, scope, left, seen)
 
 
 def _events(connection: Connection) -> dict[tuple[int, str], _Events]:

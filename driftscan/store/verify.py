@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Column as TableColumn
 from sqlalchemy import Connection, Table, and_, func, inspect, select
 
+from driftscan.model.amount import count
 from driftscan.model.proof_json import from_json
 from driftscan.model.text import shown
 from driftscan.store.checksum import sum_of_text, text_sum
@@ -26,8 +27,8 @@ from driftscan.store.schema import (
     snapshot,
     stored_object,
 )
-from driftscan.store.statements import as_text, plain
-from driftscan.store.tally import mismatches
+from driftscan.store.statements import as_text, is_one_of, plain
+from driftscan.store.tally import shortfalls
 from driftscan.store.views import changed_views, made_views
 
 _ENDS = ("first_snapshot", "last_snapshot", "gone_snapshot")
@@ -144,15 +145,20 @@ def _items(connection: Connection) -> Iterator[Fault]:
 
 
 def _sightings(connection: Connection) -> Iterator[Fault]:
-    for number in damaged_sightings(connection):
-        yield Fault(f"sighting {number} is damaged" + _of_hosts(connection, sighting, sighting.c.id == number), True)
+    damaged = damaged_sightings(connection)
+    if damaged:
+        what = f"sighting {damaged[0]} is" if len(damaged) == 1 else f"{len(damaged)} sightings are"
+        yield Fault(
+            f"{what} damaged" + _of_hosts(connection, sighting, is_one_of(connection, sighting.c.id, damaged)), True
+        )
 
 
 def _lost(connection: Connection) -> Iterator[Fault]:
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for one in mismatches(connection):
-        found.setdefault((one.host, one.scope, one.what), []).append(one.number)
-    for (name, scope, what), numbers in found.items():
+    found: dict[tuple[str, str, int], list[int]] = {}
+    for one in shortfalls(connection):
+        found.setdefault((one.host, one.scope, one.seen - one.left), []).append(one.number)
+    for (name, scope, lost), numbers in found.items():
+        what = f"{count(lost, 'item')} {'is' if lost == 1 else 'are'} lost"
         yield Fault(f"{shown(name)}, snapshot {spans(tuple(numbers))}: {scope}: {what}", mendable=True)
 
 

@@ -39,7 +39,8 @@ def content(words: str) -> Item:
 def save(store: Store, day: int, items: list[Item], *records: Record, outcome: Outcome = Outcome.OK) -> None:
     made = snapshot([DEPLOY, CRON, *items], files=tree(leaf(b"usr/x", b"f644 0 0"), *records))
     gaps = () if outcome.seen else ("the log could not be read",)
-    coverage = {**made.coverage, "packages": Coverage("packages", outcome, 1, gaps)}
+    seen = sum(item.scope == "packages" for item in items)
+    coverage = {**made.coverage, "packages": Coverage("packages", outcome, seen, gaps)}
     store.save(replace(made, taken=TAKEN + timedelta(days=day), coverage=coverage))
 
 
