@@ -1,6 +1,9 @@
 """Stored snapshots as explainers and rules look at them, the fleet beside them."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from driftscan.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +23,11 @@ def view(store: "Store | None", snapshot: "Snapshot") -> "View":
         if store is None:
             return ()
         newest = [host.newest for host in store.hosts() if host.name != snapshot.host and host.newest is not None]
-        return [store.load(stored) for stored in sorted(newest, key=_taken)[-_PEERS:]]
+        found = []
+        for stored in sorted(newest, key=_taken)[-_PEERS:]:
+            with suppress(StoreError):  # another host's damaged snapshot says nothing of this one
+                found.append(store.load(stored))
+        return found
 
     return View(snapshot, peers)
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
 
 from driftscan.model.amount import count
 from driftscan.model.outcome import Outcome
 from driftscan.store.checksum import sum_anew
 from driftscan.store.codec import canonical, parsed
 from driftscan.store.holes import needed
-from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object, unseen
+from driftscan.store.schema import host, item, scope_coverage, sighting, snapshot, stored_object
+from driftscan.store.sightings import forget
 from driftscan.store.statements import chunks, is_one_of
 from driftscan.store.tally import shortfalls
 from driftscan.store.verify import (
@@ -31,7 +32,7 @@ def mend(connection: Connection) -> None:
     for number in lost_hosts(connection):
         connection.execute(insert(host).values(id=number, name=f"unnamed-{number}", role=""))
     _drop_items(connection, [number for number, _ in damaged_items(connection)])
-    _drop_sightings(connection, is_one_of(connection, sighting.c.id, damaged_sightings(connection)))
+    forget(connection, is_one_of(connection, sighting.c.id, damaged_sightings(connection)))
     for table, key, _ in unreadable(connection):
         _mend_row(connection, table, key)
     for column, named in references():
@@ -46,13 +47,8 @@ def _drop_items(connection: Connection, numbers: list[int]) -> None:
     """Remove items, and that they were seen: the next scan of a host that has one finds it new."""
     if not numbers:
         return
-    _drop_sightings(connection, is_one_of(connection, sighting.c.item_id, numbers))
+    forget(connection, is_one_of(connection, sighting.c.item_id, numbers))
     connection.execute(delete(item).where(is_one_of(connection, item.c.id, numbers)))
-
-
-def _drop_sightings(connection: Connection, doomed: ColumnElement[bool]) -> None:
-    connection.execute(delete(unseen).where(unseen.c.sighting_id.in_(select(sighting.c.id).where(doomed))))
-    connection.execute(delete(sighting).where(doomed))
 
 
 def _mend_row(connection: Connection, table: Table, key: tuple[Any, ...]) -> None:
@@ -72,7 +68,7 @@ def _mend_ends(connection: Connection) -> None:
     of_host = snapshot.c.host_id == sighting.c.host_id
     inside = of_host & snapshot.c.id.between(sighting.c.first_snapshot, sighting.c.last_snapshot)
     empty = is_one_of(connection, sighting.c.id, lost) & ~exists().where(inside)
-    _drop_sightings(connection, empty)
+    forget(connection, empty)
     after = select(func.min(snapshot.c.id)).where(of_host, snapshot.c.id >= sighting.c.gone_snapshot).scalar_subquery()
     left = {
         "first_snapshot": select(func.min(snapshot.c.id)).where(inside).scalar_subquery(),

@@ -4,11 +4,23 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, exists, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from driftscan.model.item import Item
 from driftscan.model.outcome import Coverage
-from driftscan.store.checksum import checksum, checksum_after, grown_by, text_sum
+from driftscan.store.checksum import checksum, checksum_after, grown_by, sum_of_text, text_sum
 from driftscan.store.codec import DamagedError, canonical, item_digest, storable
 from driftscan.store.schema import item as item_table
 from driftscan.store.schema import scope_coverage, sighting, snapshot, unseen
@@ -52,9 +64,15 @@ def record(
     """Extend the ranges of what was seen again, end those of what is proven gone, and begin those of what is new.
 
     An item that was not seen is gone only if its scope was seen whole; otherwise its range stays open, and is extended
-    over the gap when the item is seen again.
+    over the gap when the item is seen again. A range that is damaged is forgotten, lest it harm this snapshot too: the
+    item begins anew, and those before have lost it.
     """
-    opened = {row.digest: row for row in _open_sightings(connection, host_id)}
+    rows = list(_open_sightings(connection, host_id))
+    damaged = [row.id for row in rows if row.text_sum != text_sum(row.volatile)]
+    if damaged:
+        forget(connection, is_one_of(connection, sighting.c.id, damaged))
+        rows = list(_open_sightings(connection, host_id))
+    opened = {row.digest: row for row in rows}
     again = [row for digest, row in opened.items() if digest in seen]
     whole = {scope for scope, covered in coverage.items() if covered.outcome.seen}
     missed = [row for digest, row in opened.items() if digest not in seen]
@@ -70,6 +88,12 @@ def record(
     return Recorded(len(new), len(gone), size)
 
 
+def forget(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Remove the sightings `which`."""
+    connection.execute(delete(unseen).where(unseen.c.sighting_id.in_(select(sighting.c.id).where(which))))
+    connection.execute(delete(sighting).where(which))
+
+
 def _open_sightings(connection: Connection, host_id: int) -> Iterable[Row[Any]]:
     columns = (
         sighting.c.id,
@@ -78,6 +102,7 @@ def _open_sightings(connection: Connection, host_id: int) -> Iterable[Row[Any]]:
         item_table.c.scope,
         item_table.c.key,
         item_table.c.digest,
+        sum_of_text().label("text_sum"),
     )
     statement = select(*columns).join(item_table, item_table.c.id == sighting.c.item_id)
     return connection.execute(statement.where(sighting.c.host_id == host_id, sighting.c.gone_snapshot.is_(None)))

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftscan.cli.judging import view
 from driftscan.errors import StoreError
 from driftscan.model.objects import digest, pack, unpack
 from driftscan.model.snapshot import Snapshot
@@ -226,16 +227,33 @@ def test_rows_that_are_not_what_they_were(sound: Path, tmp_path: Path, statement
         "volatile = '{}'",
     ],
 )
-def test_no_night_makes_a_damaged_row_look_whole(target: str, change: str) -> None:
+def test_a_damaged_row_is_forgotten_by_the_next_night(target: str, change: str) -> None:
     run(target, f"UPDATE sighting SET {change} WHERE id = 9")
     with Store.open(target) as store:
         newest = store.snapshots("web1")[0]
         with pytest.raises(StoreError, match="is damaged; `driftscan db check` says what"):
             store.load(newest)
-        for night in range(3):
+        for night in range(2):
             store.save(worn_snapshot(1, 10 + night, 3))
-    assert any("sighting 9 is damaged" in line for line in told(target))
+        for later in store.snapshots("web1", 2):
+            assert len(store.load(later).of("packages")) == 120
+        with pytest.raises(StoreError, match="is damaged; `driftscan db check` says what"):
+            store.load(newest)
+    assert any("1 item is lost" in line for line in told(target))
     assert Store.check(target, repair=True).faults == ()
+    with Store.open(target) as store:
+        assert len(store.load(newest).of("packages")) == 119
+
+
+def test_another_host_s_damage_is_no_matter_of_this_one(sound: Path, tmp_path: Path) -> None:
+    path = copied(sound, tmp_path)
+    with Store.open(path) as store:
+        newest = store.snapshots("web1")[0]
+        assert [peer.host for peer in view(store, store.load(newest)).peers] == ["web2", "web3"]
+    run(path, "UPDATE sighting SET replaced = 1 WHERE host_id = 2")
+    with Store.open(path) as store:
+        assert [peer.host for peer in view(store, store.load(newest)).peers] == ["web3"]
+    assert any("sightings are damaged (web2)" in line for line in told(path))
 
 
 def test_rows_on_a_server(target: str) -> None:
