@@ -362,8 +362,7 @@ def names(seen: Scanned, path: str) -> None:
 
 
 def raw(shown: str) -> bytes:
-    from driftscan.model.objects import unpack
-from driftscan.model.text import raw as to_bytes
+    from driftscan.model.text import raw as to_bytes
 
     return to_bytes(shown)
 
@@ -496,6 +495,8 @@ def test_no_secret_is_in_the_database(seen: Scanned) -> None:
     secrets = secrets_of(seen)
     for path in seen.auditor.database.parent.iterdir():
         assert leaks(secrets, path.read_bytes()) == [], path
+    from driftscan.model.objects import unpack
+
     with closing(sqlite3.connect(seen.auditor.database)) as connection:
         objects = [unpack(value) for (value,) in connection.execute("select data from object")]
         assert len(objects) > 100
