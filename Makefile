@@ -20,6 +20,7 @@ soak: $(VENV)/.dev lab
 # What a change must pass before the long tests.
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff check --isolated --select E9,F tests/lab
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
