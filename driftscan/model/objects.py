@@ -1,7 +1,9 @@
 """Objects of file trees by digest: compressed as they are made, for a host may have millions of files."""
 
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from hashlib import blake2b
 from typing import final
 
@@ -32,6 +34,21 @@ _PARAMETERS = ZstdCompressionParameters(
 _OBJECT_COST = 250  # bytes of memory besides an object's own
 
 
+class _Tools(threading.local):
+    """What packs and unpacks: each has rooms of its own, which take their time to make, and serves one thread."""
+
+    @cached_property
+    def compressor(self) -> ZstdCompressor:
+        return ZstdCompressor(compression_params=_PARAMETERS)
+
+    @cached_property
+    def decompressor(self) -> ZstdDecompressor:
+        return ZstdDecompressor()
+
+
+_tools = _Tools()
+
+
 def digest(data: bytes) -> bytes:
     """Return the 32-byte name under which an object is kept."""
     return blake2b(data, digest_size=32).digest()
@@ -39,7 +56,7 @@ def digest(data: bytes) -> bytes:
 
 def pack(data: bytes) -> bytes:
     """Compress an object; a sum of its own tells whether it is whole."""
-    return ZstdCompressor(compression_params=_PARAMETERS).compress(data)  # one for all is not safe among threads
+    return _tools.compressor.compress(data)
 
 
 def unpack(data: bytes) -> bytes:
@@ -52,7 +69,7 @@ def unpack(data: bytes) -> bytes:
     try:
         if frame_content_size(data) > _LARGEST:
             raise ValueError("says that it is larger than any object")
-        return ZstdDecompressor().decompress(data)
+        return _tools.decompressor.decompress(data)
     except ZstdError as error:
         raise ValueError(str(error)) from error
 
@@ -62,32 +79,38 @@ class Objects(Mapping[bytes, bytes]):
     """Objects in memory, packed as the store keeps them."""
 
     def __init__(self) -> None:
-        self._packed: dict[bytes, bytes] = {}
+        self._where: dict[bytes, tuple[int, int]] = {}
+        # All in one piece: zstd takes room for the most that an object may become, and many small pieces in its place
+        # would leave holes that nothing fits into (60 MB for the objects of 800,000 files).
+        self._packed = bytearray()
         self.held = 0  # bytes of memory, roughly
 
     def keep(self, data: bytes) -> bytes:
         """Keep an object and return its digest."""
         name = digest(data)
-        if name not in self._packed:
-            packed = self._packed[name] = pack(data)
-            self.held += len(packed) + _OBJECT_COST
+        if name not in self._where:
+            at = len(self._packed)
+            self._packed += pack(data)
+            self._where[name] = at, len(self._packed)
+            self.held += len(self._packed) - at + _OBJECT_COST
         return name
 
     def packed(self, name: bytes) -> bytes:
         """Return an object as `pack` has left it."""
-        return self._packed[name]
+        start, end = self._where[name]
+        return bytes(self._packed[start:end])
 
     def __getitem__(self, name: bytes) -> bytes:
-        return unpack(self._packed[name])
+        return unpack(self.packed(name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._packed
+        return name in self._where
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._packed)
+        return iter(self._where)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._where)
 
 
 def as_packed(objects: Mapping[bytes, bytes], name: bytes) -> bytes:
