@@ -72,15 +72,20 @@ def seconds(value: Json) -> float | None:
 
 
 def era(view: View) -> Era:
-    """Work out when the host was installed: its oldest packages, and all that came without a pause after them."""
+    """Work out when the host was installed: its oldest packages, and what came after them without a pause or a start.
+
+    An installer brings its packages before the system is started for the first time.
+    """
     taken = view.snapshot.taken.timestamp()
     installed = {str(item.attributes.get("name")): seconds(_either(item, "installed_at")) for item in packages(view)}
     known = sorted(moment for moment in installed.values() if moment and _OLDEST < moment <= taken)
     if not known:
         return Era(0.0, 0.0, _settled(view, installed, 0.0), taken)
+    started = (seconds(item.attributes.get("when")) for item in items(view, "history") if _is_start(item))
+    start = min((moment for moment in started if moment and moment > known[0]), default=taken)
     end = known[0]
     for moment in known:
-        if moment - end > _BURST:
+        if moment - end > _BURST or moment > start:
             break
         end = moment
     return Era(known[0], end, _settled(view, installed, end), taken)
@@ -89,6 +94,10 @@ def era(view: View) -> Era:
 def packages(view: View) -> list[Item]:
     """Return the packages that are installed."""
     return [item for item in items(view, "packages") if item.attributes.get("state") in {"installed", None}]
+
+
+def _is_start(item: Item) -> bool:
+    return item.attributes.get("kind") == "boot"
 
 
 def _either(item: Item, name: str) -> Json:

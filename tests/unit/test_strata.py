@@ -118,6 +118,13 @@ def test_the_installation_is_a_stratum_of_its_own() -> None:
     ]
 
 
+def test_the_installation_ends_when_the_system_is_started() -> None:
+    soon, early = INSTALL + 300, (log("2019-02-11 08:00:00", "boot", "5.10.0"), log("2019-02-11 09:09:00", "boot", "5"))
+    with_start = (package("nginx", soon), log("2019-02-11 09:04:00", "boot", "5.10.0"))
+    assert told(layers(items=(package("nginx", soon), *early))) == []
+    assert told(layers(items=(*with_start, *early))) == [("2019-02-11 09:05", "package nginx (installed or upgraded)")]
+
+
 def test_a_pause_ends_a_session() -> None:
     times = ["2020-01-01 10:00:00", "2020-01-01 11:59:00", "2020-01-01 14:00:00", "2020-06-01 10:00:00"]
     found = layers([file(f"etc/x{n}", when) for n, when in enumerate(times)], [find(f"/etc/x{n}") for n in range(4)])
