@@ -30,7 +30,9 @@ lab:
 	@sh tests/lab/deps.sh
 
 # The table of docs/performance.md: a host of 400,000 files, its peers beside it (root, some minutes); then the parts.
+# An installed program has its bytecode: this one too, wherever Python is told to write none.
 bench: $(VENV)/.dev lab
+	$(BIN)/python -m compileall -q driftscan
 	$(BIN)/python benchmarks/host.py
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/audit.py

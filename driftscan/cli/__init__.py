@@ -6,10 +6,16 @@ from types import TracebackType
 
 def main() -> None:
     """Run the command `driftscan`; an expected error is one line on stderr and its exit code."""
+    from driftscan.model.garbage import collect_rarely, leave_to_exit
+
+    collect_rarely()
     from driftscan.cli.app import run
 
     sys.excepthook = _told
-    raise SystemExit(run())
+    try:
+        raise SystemExit(run())
+    finally:
+        leave_to_exit()
 
 
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Lock, Semaphore, Thread, Timer
+from threading import Event, Lock, Semaphore, Thread, Timer
 from typing import TYPE_CHECKING, Generic
 
 from driftscan.cli.looking import Limits, Order, OutOfTimeError, Scanned, T, collected, expected, finished
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AHEAD = 2  # scanned hosts that may wait for whoever takes them, beside those in hand
 _GRACE = 2.0  # seconds in which a host's thread ends by itself once its turn is cut
+_HEAD_START = 0.5  # seconds that the first host may take to be connected before the store is opened
 
 
 class Threads(Generic[T]):
@@ -41,6 +42,7 @@ class Threads(Generic[T]):
         self._room = Semaphore(jobs + _AHEAD)
         self._hired = 0
         self._lock = Lock()
+        self._connected = Event()  # with some host, or not with one
 
     def scan(self, hosts: "Sequence[Host]", open_store: "Callable[[], Store | None]") -> Generator[Scanned[T]]:
         """Yield each host as it is done."""
@@ -49,7 +51,9 @@ class Threads(Generic[T]):
             self._hire()
         clock = self._timer(self._limits.run, self._run_is_over)
         try:
-            # Meanwhile, for it takes half a second to make a database; one that cannot be opened ends the run at once.
+            # Once a host is at work, for to load what opens a database takes as long as to connect; one that cannot be
+            # opened ends the run at once.
+            self._connected.wait(_HEAD_START)
             self._store.set_result(open_store())
             for _ in hosts:
                 yield self._results.get()
@@ -92,7 +96,8 @@ class Threads(Generic[T]):
 
     def _look(self, turn: Turn) -> "Snapshot | Exception":
         try:
-            return collected(turn.host, self._order, _TurnsHands(turn, self._progress), self._store.result)
+            hands = _TurnsHands(turn, self._progress, self._connected)
+            return collected(turn.host, self._order, hands, self._store.result)
         except Exception as error:  # noqa: BLE001 -- told by whoever takes what became of the host
             return error
         finally:
@@ -101,6 +106,7 @@ class Threads(Generic[T]):
             with self._lock:
                 self._running.discard(turn)
             turn.over.set()
+            self._connected.set()
             self._progress.done(turn.host.name)
 
     def _cut(self, turns: "Sequence[Turn]", error: TransportError) -> None:
@@ -143,13 +149,15 @@ class Threads(Generic[T]):
 class _TurnsHands:
     """A thread's hands while it looks at a host: they let go once the host's turn is cut."""
 
-    def __init__(self, turn: Turn, progress: "Progress") -> None:
+    def __init__(self, turn: Turn, progress: "Progress", connected: Event) -> None:
         self._turn = turn
         self._progress = progress
+        self._connected = connected
         self.ask = ask
 
     def hold(self, transport: "Transport") -> "Transport":
         self._turn.transport = transport
+        self._connected.set()
         return Cuttable(transport, self._turn)
 
     def step(self, scope: str, files: int) -> None:

@@ -69,7 +69,6 @@ def collect(
     goes wrong is told by the coverage.
     """
     taken, started = datetime.now(timezone.utc), time.monotonic()
-    asked = [scope for scope in wish.asked() if _can_look(scope, link)]
     tree = Tree()
 
     def watch(scope: str) -> None:
@@ -77,7 +76,7 @@ def collect(
 
     with no_garbage_collection():
         whole = wish.full or link.record is not None  # a recording is to hold all of it
-        small, parsed = _both_lanes(link, wish, asked, tree, watch, (lambda: None) if whole else before)
+        asked, small, parsed = _both_lanes(link, wish, tree, watch, (lambda: None) if whole else before)
         built = tree.builder.finish()
         ownership = _ownership(parsed, small, tree.builder)
         first = Snapshot(
@@ -128,25 +127,30 @@ def _can_look(scope: Scope, link: Link) -> bool:
 def _both_lanes(
     link: Link,
     wish: Wish,
-    asked: Sequence[Scope],
     tree: Tree,
     watch: Callable[[str], None],
     before: Callable[[], Snapshot | None],
-) -> tuple[Results, dict[str, Parsed]]:
-    """Run the survey of the files on one channel while all small probes run on another."""
+) -> tuple[list[Scope], Results, dict[str, Parsed]]:
+    """Run the survey of the files on one channel while all small probes run on another.
+
+    Returns the scopes that were looked at, what their probes brought, and what was made of it by name.
+    """
     psutil = link.transport.local and not link.privilege.sudo
-    local = {scope.name: scope.local for scope in asked if scope.local is not None and psutil}
-    tasks = [
-        Task(scope.name, wish.bounded(probe))
-        for scope in asked
-        if scope.name != _FILES and scope.name not in local
-        for probe in scope.probes
-        if link.transport.live or not probe.live
-    ]
     with ThreadPoolExecutor(1, thread_name_prefix="survey") as pool:
         try:
-            files = any(scope.name == _FILES for scope in asked)
-            walking = pool.submit(_walk, link, wish, tree, watch) if files else None
+            # Where all is asked for, the walk begins before the scopes are loaded, which takes its time.
+            walking = None if wish.scopes else pool.submit(_walk, link, wish, tree, watch)
+            asked = [scope for scope in wish.asked() if _can_look(scope, link)]
+            if wish.scopes and any(scope.name == _FILES for scope in asked):
+                walking = pool.submit(_walk, link, wish, tree, watch)
+            local = {scope.name: scope.local for scope in asked if scope.local is not None and psutil}
+            tasks = [
+                Task(scope.name, wish.bounded(probe))
+                for scope in asked
+                if scope.name != _FILES and scope.name not in local
+                for probe in scope.probes
+                if link.transport.live or not probe.live
+            ]
             results = _small(link, tasks, watch, walking)
             parsed = {name: look() for name, look in local.items()}
             for scope in asked:  # here, for the survey takes longer
@@ -159,7 +163,7 @@ def _both_lanes(
         except BaseException:
             link.transport.close()  # ends the other lane, so that the pool can be left
             raise
-    return results, parsed
+    return asked, results, parsed
 
 
 def _small(link: Link, tasks: Sequence[Task], watch: Callable[[str], None], walking: "Future[None] | None") -> Results:

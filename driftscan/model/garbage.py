@@ -4,6 +4,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_RARELY = 50_000  # objects, in place of 700: what libraries make while they are loaded stays to the end
+
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
@@ -15,3 +17,13 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def collect_rarely() -> None:
+    """Look for garbage rarely from now on, for a process that soon ends, or is to be forked."""
+    gc.set_threshold(_RARELY)
+
+
+def leave_to_exit() -> None:
+    """Spare what is there the last search before the process ends."""
+    gc.freeze()

@@ -2,12 +2,15 @@
 
 import getpass
 import glob
+import importlib
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import paramiko.config
 from paramiko import SSHConfig, SSHException
 
 from driftscan.errors import TransportError
@@ -170,6 +173,7 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
         keyword = words[0].lower() if words else ""
         if keyword in {"host", "match"}:
             section = line
+            _load_invoke(words)
         if keyword != "include":
             yield line
             continue
@@ -178,6 +182,14 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
         for included in _included(words[1:], path):
             yield from _lines(included, depth + 1)
             yield section  # an included file may end in a section of its own
+
+
+def _load_invoke(words: Sequence[str]) -> None:
+    """Load what paramiko runs commands with, which it could not load before, for a section that depends on one."""
+    names = vars(paramiko.config)
+    if names["invoke"] is None and "exec" in (word.lower().lstrip("!") for word in words):
+        del sys.modules["invoke"]
+        names["invoke"] = importlib.import_module("invoke")
 
 
 def _included(patterns: Sequence[str], path: Path) -> list[Path]:

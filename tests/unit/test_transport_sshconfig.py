@@ -1,6 +1,8 @@
 """Where a connection goes: the inventory first, ~/.ssh/config second."""
 
 import getpass
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,27 @@ def test_the_system_comes_after_the_user(config: Path) -> None:
     (config.parent.parent / "etc" / "ssh_config").write_text("Host *\n User theirs\n Port 2222\n")
     found = target(Host("web"))
     assert (found.user, found.port) == ("mine", 2222)
+
+
+@pytest.mark.parametrize(
+    ("section", "user"),
+    [
+        ("Match exec true", "mine"),
+        ("Match host web !exec false", "mine"),
+        ("match exec false", "other"),
+        ("Host web", "mine"),
+    ],
+)
+def test_a_section_may_depend_on_a_command(config: Path, section: str, user: str) -> None:
+    config.write_text(f"{section}\n User mine\nHost *\n User other\n")
+    look = (
+        "import sys; from driftscan.model.host import Host; from driftscan.transport.sshconfig import route;"
+        "print(route(Host('web'))[-1].user, sys.modules['invoke'] is not None)"
+    )
+    told = subprocess.run(  # in a process that has loaded nothing yet
+        (sys.executable, "-c", look), capture_output=True, check=True, env={"HOME": str(config.parent.parent)}
+    )
+    assert told.stdout.decode().split() == [user, str("exec" in section.lower())]
 
 
 def test_includes_are_followed_and_do_not_leak_into_what_follows(config: Path) -> None:
