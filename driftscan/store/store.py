@@ -30,7 +30,7 @@ from driftscan.store.records import (
 )
 from driftscan.store.retention import Retention
 from driftscan.store.trees import StoredTree, trees
-from driftscan.store.version import refuse_newer, require_schema, version_of
+from driftscan.store.version import make_schema, refuse_newer, require_schema, version_of
 from driftscan.store.views import refresh_views
 
 _NO_TABLES: sql.Tables = MappingProxyType({})
@@ -70,7 +70,7 @@ class Store:
         try:
             before = _version(opened)
             refuse_newer(opened.name, before)
-            _make_tables(opened)
+            _make_tables(opened, before)
             return before, _version(opened)
         finally:
             opened.engine.dispose()
@@ -272,13 +272,17 @@ def _version(opened: Database) -> str:
 def _require_schema(opened: Database, *, create: bool) -> None:
     version = _version(opened)
     if create and not version:
-        _make_tables(opened)
+        _make_tables(opened, version)
     else:
         require_schema(opened.name, version)
 
 
-def _make_tables(opened: Database) -> None:
-    from driftscan.store import migrate  # noqa: PLC0415 - Alembic is heavy, and seldom needed
+def _make_tables(opened: Database, version: str) -> None:
+    if opened.path and not version:
+        with opened.altering() as connection:
+            make_schema(connection)
+    else:
+        from driftscan.store import migrate  # noqa: PLC0415 - Alembic is heavy, and seldom needed
 
-    migrate.upgrade(opened)
+        migrate.upgrade(opened)
     refresh_views(opened)

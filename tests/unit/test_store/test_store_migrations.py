@@ -1,10 +1,13 @@
 """Migrations: what they make is what `schema.py` says, from everywhere to everywhere."""
 
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect
@@ -25,10 +28,42 @@ def test_the_schema_is_the_newest_migration() -> None:
 
 
 def test_the_migrations_make_what_the_schema_says(target: str) -> None:
-    Store.open(target).close()
-    opened = database(target, create=False)
+    opened = database(target, create=True)
+    migrate.upgrade(opened)
     migrate.check(opened)
     opened.engine.dispose()
+
+
+def test_a_new_database_is_made_as_the_migrations_make_it(tmp_path: Path) -> None:
+    Store.open(tmp_path / "new.db").close()
+    assert "alembic_version" in made(tmp_path / "new.db")
+    opened = database(tmp_path / "migrated.db", create=True)
+    migrate.upgrade(opened)
+    opened.engine.dispose()
+    assert made(tmp_path / "new.db") == made(tmp_path / "migrated.db")
+
+
+def made(path: Path) -> dict[str, object]:
+    """Return all that SQLite knows of the tables of a database."""
+    connection = sqlite3.connect(path)
+
+    def told(pragma: str, name: str) -> list[tuple[Any, ...]]:
+        return sorted(connection.execute(f"PRAGMA {pragma}({name})"), key=repr)
+
+    found: dict[str, object] = {}
+    tables = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    for table, text in tables:
+        indexes = sorted((unique, name, partial) for _, name, unique, _, partial in told("index_list", table))
+        texts = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?", (table,))
+        found[table] = (
+            told("table_xinfo", table),
+            {row[2:] for row in told("foreign_key_list", table)},
+            [(*index, told("index_xinfo", index[1])) for index in indexes],
+            sorted(" ".join(row[0].split()) for row in texts if row[0]),
+            sorted(re.findall(r"CONSTRAINT \w+ (?:PRIMARY|UNIQUE|FOREIGN)|AUTOINCREMENT", text)),
+        )
+    connection.close()
+    return found
 
 
 @pytest.mark.parametrize("start", ["", *REVISIONS])
