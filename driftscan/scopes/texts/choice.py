@@ -20,6 +20,7 @@ SIZE_LIMIT = 256 << 10  # bytes of one file in /etc, where a packaged file full 
 _ELSEWHERE = 64 << 10
 _FILES = 1200
 _BYTES = 6 << 20
+_RANKS = 3
 _EACH = 100  # files of one application or home: none of them takes the room of all others
 _HOME_DEPTH = 2  # directories below a home, its own among them, whose files are read
 _CHECKOUT_DEPTH = 3  # the same of a checkout: what is tracked there is kept elsewhere
@@ -120,6 +121,14 @@ class _Foremost:
 
     def __iter__(self) -> Iterator[_Candidate]:
         return (one for here in self._by_place.values() for one in here)
+
+    def is_late(self, place: bytes, order: tuple[int, int], directory: bytes) -> bool:
+        """Whether all files of that order in `directory` come after the first of the place."""
+        if place not in self._last:
+            return False
+        last, path = self._last[place]
+        inside = directory + b"/"
+        return (order, inside) > (last, path[: len(inside)])
 
     def add(self, one: _Candidate) -> None:
         """Take a candidate, if it can be one of the first."""
@@ -303,9 +312,14 @@ class _Room(NamedTuple):
     def choose(self, run: Run, found: _Foremost) -> None:
         """Give `found` what may be read of a run of this directory's files, none of which a package owns."""
         depth = run.path.count(b"/") + 1
+        late = {rank: found.is_late(self.place, (rank, depth), run.path) for rank in range(_RANKS)}
         for name, meta in zip(run.names, run.metas, strict=True):
             rank = self.rank(name, meta) if meta[0] == REGULAR else None
-            if rank is not None and self.takes(name, meta):
+            if rank is None or not self.takes(name, meta):
+                continue
+            if late[rank]:
+                found.left[self.place] += 1
+            else:
                 found.add(_Candidate((rank, depth), b"%s/%s" % (run.path, name), meta, b"", "", self.place))
 
     def takes(self, name: bytes, meta: bytes) -> bool:
