@@ -126,7 +126,8 @@ def main() -> None:
 
 def peer(host: hosts.LabHost, command: str) -> Run:
     """Run what looks at the host from inside, as long as there is patience."""
-    run = measure(host, [*ssh(host), f"setsid -w timeout -s KILL {PATIENCE} sh -c '{command}'"], codes={*range(125), 137})
+    alone = f"setsid -w timeout -s KILL {PATIENCE} sh -c '{command}'"  # lest the kill reach the login's shell as well
+    run = measure(host, [*ssh(host), alone], codes={*range(125), 137})
     return replace(run, cut=run.wall >= PATIENCE)
 
 
