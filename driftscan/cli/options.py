@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -225,6 +225,8 @@ def print_rows(format_name: str, headers: "list[str]", rows: Any) -> None:
 
 def ask(question: str) -> str:
     """Ask a person for a secret, one question at a time; raises UsageError where nobody can be asked."""
+    import atexit
+    import termios
     from getpass import getpass
 
     if not sys.stdin.isatty():
@@ -233,4 +235,10 @@ def ask(question: str) -> str:
             hint="name a file or an environment variable for it in the inventory",
         )
     with _asking:
-        return getpass(f"{question.rstrip(': ')}: ")
+        terminal = sys.stdin.fileno()
+        restored = partial(termios.tcsetattr, terminal, termios.TCSADRAIN, termios.tcgetattr(terminal))
+        atexit.register(restored)  # for a run that ends while this thread still waits for an answer
+        try:
+            return getpass(f"{question.rstrip(': ')}: ")
+        finally:
+            atexit.unregister(restored)

@@ -53,7 +53,8 @@ class Threads(Generic[T]):
         try:
             # Once a host is at work, for to load what opens a database takes as long as to connect; one that cannot be
             # opened ends the run at once.
-            self._connected.wait(_HEAD_START)
+            if hosts:
+                self._connected.wait(_HEAD_START)
             self._store.set_result(open_store())
             for _ in hosts:
                 yield self._results.get()

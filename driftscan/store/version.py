@@ -27,7 +27,7 @@ def make_schema(connection: Connection) -> None:
     """Make all tables of an empty SQLite database, as the migrations would (`store.migrate`)."""
     _version.create(connection, checkfirst=True)
     if connection.scalar(select(_version.c.version_num)) is None:  # else another process was quicker
-        metadata.create_all(connection)
+        metadata.create_all(connection, checkfirst=False)  # tables without a version are an error, not ours to name
         connection.execute(insert(_version).values(version_num=SCHEMA))
 
 

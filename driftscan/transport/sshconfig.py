@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import paramiko.config
@@ -26,6 +27,7 @@ _MOST_HOPS = 10
 _MOST_INCLUDES = 16  # OpenSSH's own limit of depth
 _USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
+_loading = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
         keyword = words[0].lower() if words else ""
         if keyword in {"host", "match"}:
             section = line
-            _load_invoke(words)
+            if "exec" in line:
+                _load_invoke()
         if keyword != "include":
             yield line
             continue
@@ -184,12 +187,13 @@ def _lines(path: Path, depth: int = 0) -> Iterator[str]:
             yield section  # an included file may end in a section of its own
 
 
-def _load_invoke(words: Sequence[str]) -> None:
-    """Load what paramiko runs commands with, which it could not load before, for a section that depends on one."""
+def _load_invoke() -> None:
+    """Load what paramiko runs commands with, which it could not load before (`transport/__init__.py`)."""
     names = vars(paramiko.config)
-    if names["invoke"] is None and "exec" in (word.lower().lstrip("!") for word in words):
-        del sys.modules["invoke"]
-        names["invoke"] = importlib.import_module("invoke")
+    with _loading:
+        if names["invoke"] is None:
+            sys.modules.pop("invoke", None)
+            names["invoke"] = importlib.import_module("invoke")
 
 
 def _included(patterns: Sequence[str], path: Path) -> list[Path]:

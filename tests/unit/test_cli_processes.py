@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -109,6 +110,23 @@ def test_questions_are_asked_one_at_a_time_and_by_one_process(tmp_path: Path) ->
         pass
     os.close(ours)
     assert (running.wait(), sorted(asked), "secret" in said) == (3, sorted(described), False), said  # no sudo there
+
+
+def test_a_run_that_ends_while_it_asks_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    described = {"web": {"transport": "replay", "path": RECORDING}}
+    (tmp_path / "hosts.yaml").write_text(json.dumps({"hosts": described}))
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "DRIFTSCAN_DB": str(tmp_path)}  # is no database
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "driftscan", "scan", "-q", "-K", "-i", str(tmp_path / "hosts.yaml")],
+        stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, start_new_session=True,
+    )  # fmt: skip
+    said = running.communicate()[1]
+    assert (running.returncode, b"sudo password" in said, str(tmp_path).encode() in said) == (1, True, True), said
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_four_hosts_are_many(cli: Cli, tmp_path: Path) -> None:

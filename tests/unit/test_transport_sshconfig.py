@@ -79,14 +79,17 @@ def test_the_system_comes_after_the_user(config: Path) -> None:
         ("Match exec true", "mine"),
         ("Match host web !exec false", "mine"),
         ("match exec false", "other"),
+        ('Match "exec" true', "mine"),
         ("Host web", "mine"),
     ],
 )
 def test_a_section_may_depend_on_a_command(config: Path, section: str, user: str) -> None:
     config.write_text(f"{section}\n User mine\nHost *\n User other\n")
     look = (
-        "import sys; from driftscan.model.host import Host; from driftscan.transport.sshconfig import route;"
-        "print(route(Host('web'))[-1].user, sys.modules['invoke'] is not None)"
+        "import sys; from concurrent.futures import ThreadPoolExecutor as Threads;"
+        "from driftscan.model.host import Host; from driftscan.transport.sshconfig import route;"
+        "users = {way[-1].user for way in Threads(3).map(route, [Host('web')] * 3)};"
+        "print(*users, sys.modules['invoke'] is not None)"
     )
     told = subprocess.run(  # in a process that has loaded nothing yet
         (sys.executable, "-c", look), capture_output=True, check=True, env={"HOME": str(config.parent.parent)}

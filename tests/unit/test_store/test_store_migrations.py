@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
+from driftscan.errors import StoreError
 from driftscan.model.item import Item
 from driftscan.model.snapshot import Snapshot
 from driftscan.store import Store, migrate
@@ -41,6 +42,18 @@ def test_a_new_database_is_made_as_the_migrations_make_it(tmp_path: Path) -> Non
     migrate.upgrade(opened)
     opened.engine.dispose()
     assert made(tmp_path / "new.db") == made(tmp_path / "migrated.db")
+
+
+def test_tables_that_have_lost_their_version_are_not_taken_for_a_new_database(tmp_path: Path) -> None:
+    opened = database(tmp_path / "old.db", create=True)
+    migrate.upgrade(opened, "0002")
+    with opened.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+    opened.engine.dispose()
+    before = made(tmp_path / "old.db")
+    with pytest.raises(StoreError, match="already exists"):
+        Store.open(tmp_path / "old.db")
+    assert made(tmp_path / "old.db") == before
 
 
 def made(path: Path) -> dict[str, object]:
