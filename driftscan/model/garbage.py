@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_RARELY = 50_000  # objects, in place of 700: what libraries make while they are loaded stays to the end
+_RARELY = 10_000  # objects, in place of 700: what libraries make while they are loaded stays to the end
 
 
 @contextmanager
