@@ -92,10 +92,9 @@ class _Walk:
 
     def _compare(self, before: _Side, after: _Side) -> Iterator[tuple[list[bytes], _Pair]]:
         old, new = self._listed(before, 0), self._listed(after, 1)
-        for name in old.keys() | new.keys():
+        apart = [name for name, node in old.items() if new.get(name) != node]
+        for name in (*apart, *(new.keys() - old.keys())):
             mine, theirs = old.get(name), new.get(name)
-            if mine == theirs:
-                continue
             pair = _entry(before.path, mine), _entry(after.path, theirs)
             path = (pair[1] or pair[0] or _NOTHING).path
             wanted = self._wanted(path)

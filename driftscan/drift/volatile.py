@@ -27,7 +27,7 @@ from driftscan.model.item import Item
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import raw
 from driftscan.model.tree import Entry
-from driftscan.scopes._places import systems
+from driftscan.scopes._places import system_around
 
 _LONG = 4096  # bytes of a path that the kernel opens: a longer one is told
 _LOCK = 32  # bytes of a file called .lock, at most: a lock of a package manager of programmers is longer
@@ -151,12 +151,13 @@ class Volatile:
         """Judge by what other scopes have found: databases, swap, applications."""
         if configuration:
             return ""
+        system = system_around(self._snapshot, path)
         for step in _up(path):
             if step in self._databases:
                 return f"data of {self._databases[step]}"
             if step in self._roots and APPLICATION.fullmatch(path, len(step)):
                 return "what an application writes, by where it lies"
-            if step in systems(self._snapshot):
+            if step == system:
                 inside = path[len(step) :]
                 place = None if DECIDED.fullmatch(inside) else _place(inside)
                 return f"in another system: {place.reason}" if place is not None else ""

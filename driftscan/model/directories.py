@@ -41,14 +41,34 @@ class Directories:
         if known is not None:
             return known
         path = path.rstrip(b"/")
+        self._reach(path)
+        if path in self._closed:
+            self._open(path, *self._closed.pop(path))
+        return self._known.get(path, {})
+
+    def has(self, path: bytes) -> bool:
+        """Whether there is a directory at the absolute `path`; it is not opened."""
+        self._reach(path)
+        return path in self._known or path in self._closed
+
+    def lists(self, path: bytes, name: bytes) -> bool:
+        """Whether the directory `path` lists `name`; one whose object does not hold the name stays as it is."""
+        self._reach(path)
+        if path in self._closed:
+            data = self._objects[self._closed[path][0]]
+            if not data.startswith(name + b"\0") and b"\0%s\0" % name not in data:
+                return False
+        return name in self.list(path)
+
+    def _reach(self, path: bytes) -> None:
+        """Open what lies above the directory `path`."""
         above, missing = path, []
         while above and above not in self._known and above not in self._closed:
             missing.append(above)
             above = above.rpartition(b"/")[0]
         for step in [above, *reversed(missing)]:  # from the nearest that is known, down
-            if step in self._closed:
+            if step in self._closed and step != path:
                 self._open(step, *self._closed.pop(step))
-        return self._known.get(path, {})
 
     def _open(self, path: bytes, tree: bytes, stats: bytes) -> None:
         """Read the object of the directory `path`, with the small ones that are listed inside it."""

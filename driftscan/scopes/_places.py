@@ -51,6 +51,25 @@ def systems(snapshot: Snapshot) -> frozenset[bytes]:
     return _ROOTS[snapshot.tree]
 
 
+def system_around(snapshot: Snapshot, path: bytes) -> bytes:
+    """Return the innermost of these roots that `path` lies in, b"" for none.
+
+    Of few paths that is sooner told by what is above them than by where all roots are.
+    """
+    known, directories = _ROOTS.get(snapshot.tree), snapshot.directories
+    found, end = b"", path.find(b"/", 1)
+    while end > 0:
+        top = path[:end]
+        if known is not None:
+            found = top if top in known else found
+        elif not directories.has(top):
+            break
+        elif directories.lists(top, b"etc") and directories.list(top)[b"etc"].kind == "d":
+            found = top if _is_root(directories, top) else found
+        end = path.find(b"/", end + 1)
+    return found
+
+
 def _roots(snapshot: Snapshot) -> Iterator[bytes]:
     directories = snapshot.directories
     for entry in snapshot.search.named(*ROOTS):

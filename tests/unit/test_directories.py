@@ -35,6 +35,13 @@ def test_every_entry_is_where_a_walk_finds_it(paths: list[list[bytes]]) -> None:
     entries = everything(one)
     assert [directories.entry(entry.path) for entry in entries] == entries
     assert directories.entry(b"/no such/path") is None
+    listed = {tuple(entry.path.rpartition(b"/")[::2]) for entry in entries}
+    for directory in {b"", *(entry.path for entry in entries)}:
+        unopened = Directories(one.objects, one.tree, one.stats)
+        entry = directories.entry(directory) if directory else None
+        assert unopened.has(directory) == (entry is None or entry.kind == "d")
+        for name in {name for _, name in listed}:
+            assert unopened.lists(directory, name) == ((directory, name) in listed)
 
 
 def test_large_directories_are_opened_on_the_way_and_measured_unopened() -> None:
@@ -50,6 +57,15 @@ def test_large_directories_are_opened_on_the_way_and_measured_unopened() -> None
         assert measured.owners == {(0, 0), (1, 2)}
         assert (measured.oldest, measured.newest) == (4.0, 4.0)
         assert directories.measure(b"/").entries == one.entries
+
+
+def test_a_large_directory_without_the_name_is_not_opened() -> None:
+    one = of_a_large_tree()
+    directories = Directories(one.objects, one.tree, one.stats)
+    assert not directories.lists(b"/srv/big", b"etc")
+    assert b"/srv/big" not in directories._known
+    assert directories.lists(b"/srv/big", b"099")
+    assert directories.lists(b"/srv/big/099", b"f")
 
 
 def test_a_path_of_a_thousand_directories_is_found() -> None:
