@@ -142,11 +142,12 @@ mount_disk() {
   mountpoint -q "$h/m" || mount -t overlay "lab-$1" -o "lowerdir=$LAYERS,upperdir=$h/u,workdir=$h/w,index=on,nfs_export=on,metacopy=off" "$h/m"
 }
 
-net_up() {
-  local ns=lab-$1 v=vl${IP##*.}
+net_up() { # an address has always the same MAC: else who knew the host before waits 40 s for the one that has its address now
+  local ns=lab-$1 v=vl${IP##*.} mac
+  mac=$(printf '02:6c:%02x:%02x:%02x:%02x' ${IP//./ })
   ip netns del "$ns" 2>/dev/null || :; ip link del "$v" 2>/dev/null || :
   ip netns add "$ns"
-  ip link add "$v" type veth peer name eth0 netns "$ns"
+  ip link add "$v" type veth peer name eth0 address "$mac" netns "$ns"
   ip link set "$v" master "$BR" up
   ip -n "$ns" link set lo up
   ip -n "$ns" addr add "$IP/24" dev eth0; ip -n "$ns" link set eth0 up
