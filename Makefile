@@ -4,17 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: audit test soak lint lab bench accuracy clean
+.PHONY: audit test soak lint lab bench accuracy compiled clean
 
 # The main job, on this very machine. Exit code 3 (something could not be seen) is an answer, not a failure.
 audit: $(VENV)/.installed
 	@$(BIN)/driftscan audit localhost || [ $$? -eq 3 ]
 
-test: $(VENV)/.dev lint lab
+test: $(VENV)/.dev lint lab compiled
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 # What is too slow for every run: roles of other systems, every way to every host, long runs of hypothesis and atheris.
-soak: $(VENV)/.dev lab
+soak: $(VENV)/.dev lab compiled
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m soak -n $(JOBS) --dist loadgroup
 
 # What a change must pass before the long tests.
@@ -29,15 +29,20 @@ lint: $(VENV)/.dev
 lab:
 	@sh tests/lab/deps.sh
 
-# The table of docs/performance.md: a host of 400,000 files, its peers beside it (root, some minutes); then the parts.
 # An installed program has its bytecode: this one too, wherever Python is told to write none.
-bench: $(VENV)/.dev lab
-	$(BIN)/python -m compileall -q driftscan
+compiled: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q driftscan
+
+# The tables of docs/performance.md: a host of 400,000 files, its peers beside it (root, some minutes); then the parts,
+# last what ends with 1 while a promise is broken.
+bench: $(VENV)/.dev lab compiled
 	$(BIN)/python benchmarks/host.py
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/nightly.py
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/store.py
 
 # Who names what was planted on the lab's sauced host: driftscan and its peers, side by side (root, some minutes).
 accuracy: $(VENV)/.dev lab
