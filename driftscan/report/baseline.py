@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from json import dumps
-from textwrap import wrap
 from typing import Any
 
 from driftscan.model.item import Json
 from driftscan.model.text import shown
+from driftscan.report.findings import wrapped
 
 _WORDS = {
     "declared": "declared by {where}",
@@ -66,11 +66,4 @@ def _attributes(attributes: Mapping[str, Json]) -> str:
 
 
 def _wrapped(line: str, width: int) -> list[str]:
-    return wrap(
-        shown(line),
-        width,
-        initial_indent="  ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(f"  {shown(line)}", width, "    ")

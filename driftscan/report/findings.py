@@ -1,7 +1,7 @@
 """Findings in full for people: of each rule what it says, every subject with all its evidence, what to do."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from driftscan.model.finding import Finding
@@ -43,5 +43,22 @@ def evidence(finding: Finding, values: int | None = None, length: int | None = N
 
 
 def wrapped(words: str, width: int, indent: str = "") -> list[str]:
-    """Break a line; not at hyphens, for paths and names have some and are copied."""
-    return textwrap.wrap(words, width, subsequent_indent=indent, break_on_hyphens=False)
+    """Break a line; not at hyphens, for paths and names have some and are copied, nor in a word that a line holds."""
+    rest = words.lstrip(" ")
+    lines = textwrap.wrap(
+        rest,
+        width,
+        initial_indent=words[: len(words) - len(rest)],
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [piece for line in lines for piece in _pieces(line, width, indent)]
+
+
+def _pieces(line: str, width: int, indent: str) -> Iterator[str]:
+    """Break a line that is one long word."""
+    yield line[:width]
+    step = max(1, width - len(indent))
+    for start in range(width, len(line), step):
+        yield indent + line[start : start + step]

@@ -23,6 +23,7 @@ from driftscan.model.outcome import Coverage, Outcome
 from driftscan.model.snapshot import Snapshot
 from driftscan.model.text import shown, text
 from driftscan.report.base import Audit, audit_formats, choose, row_formats
+from driftscan.report.findings import wrapped
 from driftscan.report.listing import listing
 from driftscan.scopes.base import scopes
 from driftscan.transport.base import Privilege
@@ -270,3 +271,25 @@ def test_a_part_of_a_scope_is_chosen_by_key_or_path() -> None:
     assert [row[0] for row in listing(LISTED, scopes()["packages"], "cro", long=True)[1]] == ["cron"]
     assert list(listing(LISTED, scopes()["packages"], "nothing", long=True)[1]) == []
     assert [row[0] for row in listing(LISTED, scopes()["files"], "tmp/", long=False)[1]] == ["/tmp"]
+
+
+def test_a_path_is_broken_only_where_no_line_holds_it() -> None:
+    short, long = "/opt/" + "a" * 60, "/opt/" + "b" * 90
+    assert wrapped(f"  from: {short}; {long}; end", 70, "    ") == [
+        "  from:",
+        f"    {short};",
+        "    " + long[:66],
+        "    " + long[66:] + ";",
+        "    end",
+    ]
+
+
+@given(st.lists(st.text("ab/-", min_size=1, max_size=60), min_size=1), st.sampled_from(("", "  ", "      ")))
+def test_no_line_is_wider_than_asked_and_nothing_is_lost(words: list[str], lead: str) -> None:
+    lines = wrapped(lead + " ".join(words), 40, "    ")
+    assert lines[0].startswith(lead)
+    assert all(len(line) <= 40 for line in lines)
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert "".join("".join(lines).split()) == "".join(words)
+    whole = {word for line in lines for word in line.split()}
+    assert {word for word in words if len(word) <= 34} <= whole
