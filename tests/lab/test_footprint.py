@@ -28,7 +28,10 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module", params=[*FLAVORS, "bullseye"])
+_FLAVORS = [pytest.param(name, marks=pytest.mark.xdist_group(f"foot-{name}")) for name in (*FLAVORS, "bullseye")]
+
+
+@pytest.fixture(scope="module", params=_FLAVORS)
 def host(request: pytest.FixtureRequest) -> Iterator[hosts.LabHost]:
     with hosts.host(f"foot-{request.param}", request.param) as host:
         host.root("command -v systemctl >/dev/null && systemctl is-system-running --wait || :")
